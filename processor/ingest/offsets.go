@@ -1,0 +1,67 @@
+package ingest
+
+import "slices"
+
+// Offsets is a set of offsets per partition, kept as ranges.
+type Offsets struct {
+	parts map[int32][]Range
+}
+
+// Range is From … To, To exclusive.
+type Range struct{ From, To int64 }
+
+// NewOffsets makes an empty set.
+func NewOffsets() *Offsets { return &Offsets{parts: map[int32][]Range{}} }
+
+// Add adds one offset. Offsets of a partition come in ascending order, as a producer gets them.
+func (o *Offsets) Add(partition int32, offset int64) {
+	rs := o.parts[partition]
+	if n := len(rs); n > 0 && rs[n-1].To == offset {
+		rs[n-1].To++
+		return
+	}
+	o.parts[partition] = append(rs, Range{From: offset, To: offset + 1})
+}
+
+// Contains says whether the offset is in the set.
+func (o *Offsets) Contains(partition int32, offset int64) bool {
+	rs := o.parts[partition]
+	i, found := slices.BinarySearchFunc(rs, offset, func(r Range, at int64) int {
+		switch {
+		case r.To <= at:
+			return -1
+		case r.From > at:
+			return 1
+		}
+		return 0
+	})
+	return found && i < len(rs)
+}
+
+// Partitions lists those with an offset, ascending.
+func (o *Offsets) Partitions() []int32 {
+	ps := make([]int32, 0, len(o.parts))
+	for p := range o.parts {
+		ps = append(ps, p)
+	}
+	slices.Sort(ps)
+	return ps
+}
+
+// Bounds are the smallest range that holds all offsets of the partition.
+func (o *Offsets) Bounds(partition int32) Range {
+	rs := o.parts[partition]
+	if len(rs) == 0 {
+		return Range{}
+	}
+	return Range{From: rs[0].From, To: rs[len(rs)-1].To}
+}
+
+// Len is the number of offsets of the partition.
+func (o *Offsets) Len(partition int32) int64 {
+	var n int64
+	for _, r := range o.parts[partition] {
+		n += r.To - r.From
+	}
+	return n
+}
