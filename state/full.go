@@ -1,0 +1,5 @@
+package state
+
+import "errors"
+
+func (r *Restore) startFull() error { return errors.New("not built yet") }
