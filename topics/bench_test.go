@@ -1,6 +1,7 @@
 package topics_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"tocsin/topics"
@@ -37,5 +38,13 @@ func BenchmarkIdentity(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		e.Identity()
+	}
+}
+
+func BenchmarkJSONValid(b *testing.B) {
+	value := []byte(typical)
+	b.SetBytes(int64(len(value)))
+	for b.Loop() {
+		json.Valid(value)
 	}
 }

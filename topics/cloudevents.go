@@ -103,8 +103,8 @@ func (d *decoder) chooseMode() {
 			d.fail(ReasonInvalidUTF8, "a CloudEvents header is not UTF-8: encode headers as UTF-8")
 			return
 		}
-		d.e.ceSpec, d.e.ceID, d.e.CESource = h.spec, h.id, h.ce
-		d.e.Source = firstText(h.ce, h.source)
+		d.ceSpec, d.ceID, d.ceSource = h.spec, h.id, h.ce
+		d.e.CESource, d.e.Source = h.ce, firstText(h.ce, h.source)
 	}
 }
 
@@ -113,16 +113,31 @@ func hasPrefixFold(b []byte, prefix string) bool {
 }
 
 // openEnvelope finds the event in the envelope of a structured CloudEvent, which has been read. data, an object, was
-// read with the envelope; data_base64 is decoded and read here.
+// read with the envelope; data_base64 is decoded and read here. It returns false when no event can be read.
 func (d *decoder) openEnvelope() bool {
+	e := d.e
+	d.ceSpec, d.ceID, d.ceSource = d.text(fieldCESpecVersion), d.text(fieldCEID), d.text(fieldCESource)
 	const data, encoded = uint64(1) << fieldCEData, uint64(1) << fieldCEDataBase64
-	switch text := d.e.ceDataText; {
-	case d.seen&data != 0 && d.seen&encoded != 0:
-		d.fail(ReasonAmbiguousField, "the CloudEvent has both data and data_base64: send one")
-	case text != nil:
-		return d.decodeBase64(text) && d.checkUTF8() && d.document(scopeEvent)
-	case d.seen&data == 0:
+	null := func(f field) bool {
+		t := e.tokens[f]
+		return t.start != t.end && d.b[t.start] == 'n'
+	}
+	has := e.seen & (data | encoded)
+	if null(fieldCEData) {
+		has &^= data
+	}
+	if null(fieldCEDataBase64) {
+		has &^= encoded
+	}
+	switch has {
+	case 0:
 		d.fail(ReasonMissingField, "the CloudEvent has no data: put the event into its member data")
+	case data | encoded:
+		d.fail(ReasonAmbiguousField, "the CloudEvent has both data and data_base64: send one")
+	case encoded:
+		if text := d.text(fieldCEDataBase64); text != nil {
+			return d.decodeBase64(text) && d.checkUTF8() && d.document(scopeEvent)
+		}
 	}
 	return true
 }
@@ -132,18 +147,17 @@ func (d *decoder) checkCloud() {
 	if d.header.mode == modePlain {
 		return
 	}
-	e := d.e
 	const fix = "every CloudEvent needs specversion, id and source"
-	if len(e.ceID) == 0 {
+	if len(d.ceID) == 0 {
 		d.fail(ReasonMissingField, "CloudEvents id is missing or empty: "+fix)
 	}
-	if len(e.CESource) == 0 {
+	if len(d.ceSource) == 0 {
 		d.fail(ReasonMissingField, "CloudEvents source is missing or empty: "+fix)
 	}
-	if len(e.ceSpec) == 0 {
+	if len(d.ceSpec) == 0 {
 		d.fail(ReasonMissingField, "CloudEvents specversion is missing or empty: "+fix)
-	} else if !bytes.HasPrefix(e.ceSpec, []byte("1.")) || scanDigits(e.ceSpec, 2) != len(e.ceSpec) {
-		d.fail(ReasonBadType, "CloudEvents specversion is %s: only 1.x is read", show(e.ceSpec))
+	} else if !bytes.HasPrefix(d.ceSpec, []byte("1.")) || scanDigits(d.ceSpec, 2) != len(d.ceSpec) {
+		d.fail(ReasonBadType, "CloudEvents specversion is %s: only 1.x is read", show(d.ceSpec))
 	}
 }
 

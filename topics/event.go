@@ -80,22 +80,18 @@ type Event struct {
 	// TraceID is the trace id of a W3C traceparent header: 32 lower-case hex digits, or nil.
 	TraceID []byte
 
-	timestamp, status        []byte // texts of the fields
-	fieldID, fieldEventID    []byte
-	fieldSource              []byte
-	ceSpec, ceID, ceDataText []byte
-
-	doc       []byte // the text that canonical points into: the record value, or the decoded data_base64
-	canonical [NumCanonical]token
-	text      []byte // memory for unescaped text
-	data      []byte // memory for data_base64
+	doc     []byte // the text that tokens point into: the record value, or the decoded data_base64
+	seen    uint64 // a bit for each field that occurred
+	strings uint64 // … whose (last) value is a string
+	escaped uint64 // … whose string has escapes
+	tokens  [fieldNone]token
+	text    []byte // memory for unescaped text
+	data    []byte // memory for data_base64
 }
 
-// token is a JSON value by its place in Event.doc. start == end means absent.
-type token struct {
-	start, end uint32
-	plain      bool // a string without escapes
-}
+// token is a JSON value by its place in Event.doc. It counts only for a field that was seen, and is empty for an object
+// that was read.
+type token struct{ start, end uint32 }
 
 // NumCanonical is the number of fields the canonical string is made of.
 const NumCanonical = 8
@@ -113,11 +109,12 @@ func CanonicalNames() [NumCanonical]string {
 // It also works on an event that Decode refused with ambiguous_field or a later reason: of a field that occurs twice it
 // is the last value, which is what JavaScript's JSON.parse takes.
 func (e *Event) CanonicalToken(i int) (tok []byte, plain bool) {
-	t := e.canonical[i]
-	if t.start == t.end {
+	bit := uint64(1) << i
+	if i >= NumCanonical || e.seen&bit == 0 {
 		return nil, false
 	}
-	return e.doc[t.start:t.end], t.plain
+	t := e.tokens[i]
+	return e.doc[t.start:t.end], e.strings&^e.escaped&bit != 0
 }
 
 // keepBytes bounds the memory an Event keeps from one Decode for the next.
