@@ -101,3 +101,9 @@ func (t *Timestamp) UnmarshalJSON(b []byte) error {
 	*t = Timestamp(v.UnixNano())
 	return nil
 }
+
+// Modes, as written in [Alert.Mode].
+const (
+	ModeLive   = "live"
+	ModeReplay = "replay"
+)

@@ -1,0 +1,239 @@
+package window
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"tocsin/topics"
+)
+
+// Format is the version of the encoding of heads, chunks and evidence parts; each begins with it.
+const Format = 1
+
+// errCorrupt is wrapped by every decoding error.
+var errCorrupt = errors.New("window: corrupt state")
+
+// appendEntries encodes entries; times and offsets as differences to the entry before.
+func appendEntries(dst []byte, es []Entry) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(es)))
+	var t, o int64
+	for i := range es {
+		e := &es[i]
+		dst = binary.AppendVarint(dst, e.Time-t)
+		dst = binary.AppendVarint(dst, e.Offset-o)
+		t, o = e.Time, e.Offset
+		dst = append(dst, e.ID[:]...)
+		dst = append(dst, e.Hash[:]...)
+		dst = binary.AppendUvarint(dst, e.Mask)
+		dst = append(dst, byte(e.Outcome), e.idLen)
+		dst = append(dst, e.id[:e.idLen&^idHashed]...)
+	}
+	return dst
+}
+
+// HeadIndex reads the index out of an encoded head without decoding the rest.
+func HeadIndex(head []byte) (Index, error) {
+	r := reader{b: head}
+	r.version()
+	x := Index{Due: r.varint(), LastWrite: r.varint()}
+	return x, r.err
+}
+
+// appendHead encodes the head: everything but the sealed chunks and the evidence.
+func (k *Key) appendHead(dst []byte, grace int64) []byte {
+	dst = append(dst, Format)
+	dst = binary.AppendVarint(dst, k.Due(grace))
+	dst = binary.AppendVarint(dst, k.lastWrite)
+	dst = binary.AppendVarint(dst, k.clock)
+	dst = binary.AppendUvarint(dst, k.accepted)
+	dst = binary.AppendUvarint(dst, k.opened)
+	dst = binary.AppendVarint(dst, k.counter)
+	dst = binary.AppendUvarint(dst, uint64(len(k.slots)))
+	for i := range k.slots {
+		dst = k.slots[i].append(dst)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(k.chunks)))
+	var number uint64
+	var t int64
+	for i := range k.chunks {
+		c := &k.chunks[i]
+		dst = binary.AppendUvarint(dst, c.number-number)
+		dst = binary.AppendVarint(dst, c.min-t)
+		dst = binary.AppendUvarint(dst, uint64(c.max-c.min))
+		dst = binary.AppendUvarint(dst, c.mask)
+		number, t = c.number, c.min
+	}
+	dst = appendEntries(dst, k.tail)
+	dst = binary.AppendUvarint(dst, uint64(len(k.episodes)))
+	for _, e := range k.episodes {
+		dst = e.append(dst)
+	}
+	return dst
+}
+
+func (s *slot) append(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, s.matcher)
+	dst = binary.AppendVarint(dst, s.keep)
+	dst = binary.AppendVarint(dst, s.width)
+	dst = binary.AppendUvarint(dst, uint64(len(s.buckets)))
+	var start int64
+	for _, b := range s.buckets {
+		dst = binary.AppendVarint(dst, (b.start-start)/s.width)
+		dst = append(dst, byte(b.outcome))
+		dst = binary.AppendVarint(dst, b.count)
+		start = b.start
+	}
+	return dst
+}
+
+const (
+	flagClosed = 1 << iota
+	flagGrown
+	flagApproximate
+	flagTrace
+)
+
+func (e *Episode) append(dst []byte) []byte {
+	var flags byte
+	for _, f := range []struct {
+		on  bool
+		bit byte
+	}{{e.Closed, flagClosed}, {e.Grown, flagGrown}, {e.Approximate, flagApproximate}, {e.Trace != [16]byte{}, flagTrace}} {
+		if f.on {
+			flags |= f.bit
+		}
+	}
+	dst = append(dst, flags)
+	dst = append(dst, e.ID[:]...)
+	dst = appendString(dst, e.Rule)
+	dst = append(dst, e.Version[:]...)
+	dst = appendString(dst, e.Kind)
+	dst = binary.BigEndian.AppendUint64(dst, e.matcher)
+	for _, v := range [...]int64{e.Threshold, e.Window, e.Cooldown, e.MaxEpisode, int64(e.Opened), e.Crossing,
+		e.First - e.Crossing, e.Last - e.Crossing, e.FirstSeen - e.Crossing, e.Count, e.Revision, e.Double, e.Growth} {
+		dst = binary.AppendVarint(dst, v)
+	}
+	for _, n := range e.Outcomes {
+		dst = binary.AppendVarint(dst, n)
+	}
+	if flags&flagTrace != 0 {
+		dst = append(dst, e.Trace[:]...)
+	}
+	return dst
+}
+
+func appendString(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// reader decodes; after an error it gives zeros, so that the caller checks once.
+type reader struct {
+	b   []byte
+	err error
+}
+
+func (r *reader) fail(what string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: %s", errCorrupt, what)
+	}
+	r.b = nil
+}
+
+func (r *reader) version() {
+	if v := r.byte(); r.err == nil && v != Format {
+		r.fail(fmt.Sprintf("format %d, this program reads %d", v, Format))
+	}
+}
+
+func (r *reader) byte() byte {
+	if len(r.b) == 0 {
+		r.fail("truncated")
+		return 0
+	}
+	v := r.b[0]
+	r.b = r.b[1:]
+	return v
+}
+
+func (r *reader) take(n int) []byte {
+	if n > len(r.b) {
+		r.fail("truncated")
+		return nil
+	}
+	v := r.b[:n]
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) varint() int64 {
+	v, n := binary.Varint(r.b)
+	if n <= 0 {
+		r.fail("bad number")
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.fail("bad number")
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+// count reads a length and refuses one that the remaining bytes, of at least size each, cannot hold.
+func (r *reader) count(size int) int {
+	n := r.uvarint()
+	if n > uint64(len(r.b)/size) {
+		r.fail("impossible length")
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) uint64() uint64 {
+	if b := r.take(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
+func (r *reader) string() string { return string(r.take(r.count(1))) }
+
+func (r *reader) entries() []Entry {
+	n := r.count(53)
+	if n == 0 {
+		return nil
+	}
+	es := make([]Entry, n)
+	var t, o int64
+	for i := range es {
+		e := &es[i]
+		t += r.varint()
+		o += r.varint()
+		e.Time, e.Offset = t, o
+		copy(e.ID[:], r.take(16))
+		copy(e.Hash[:], r.take(32))
+		e.Mask = r.uvarint()
+		e.Outcome = topics.Outcome(r.byte())
+		e.idLen = r.byte()
+		if e.Outcome >= topics.NumOutcomes || e.idLen&^idHashed > MaxIDText {
+			r.fail("bad entry")
+			return nil
+		}
+		copy(e.id[:], r.take(int(e.idLen&^idHashed)))
+	}
+	return es
+}
+
+func (r *reader) end() error {
+	if r.err == nil && len(r.b) > 0 {
+		r.fail("trailing bytes")
+	}
+	return r.err
+}

@@ -1,0 +1,203 @@
+package window
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+
+	"tocsin/topics"
+)
+
+// Load decodes a key from its parts. scan calls its argument once for every part that the store has, ascending by
+// suffix (so the head comes first), and may reuse the slices afterwards. groupKey is the key's own, for the hashes.
+// A store without a head for the key leaves it empty; parts that the head does not name are ignored.
+func (k *Key) Load(groupKey []byte, scan func(visit func(suffix, value []byte) error) error) error {
+	*k = Key{sweep: math.MinInt64, events: k.events[:0], grown: k.grown[:0]}
+	changeKey := append([]byte(nil), groupKey...)
+	err := scan(func(suffix, value []byte) error {
+		changeKey = append(changeKey[:len(groupKey)], suffix...)
+		return k.loadPart(changeKey, suffix, value)
+	})
+	if err != nil {
+		return fmt.Errorf("load window: %w", err)
+	}
+	if !k.live {
+		return nil
+	}
+	for i := range k.chunks {
+		if !k.chunks[i].saved {
+			return fmt.Errorf("load window: %w: chunk %d is missing", errCorrupt, k.chunks[i].number)
+		}
+	}
+	for _, e := range k.episodes {
+		if !e.evidenceSaved.ok {
+			return fmt.Errorf("load window: %w: evidence of %x is missing", errCorrupt, e.ID)
+		}
+	}
+	return k.reindex()
+}
+
+func (k *Key) loadPart(changeKey, suffix, value []byte) error {
+	switch {
+	case len(suffix) == 1 && suffix[0] == topics.PartHead:
+		if err := k.decodeHead(value); err != nil {
+			return err
+		}
+		k.saved.ok, k.saved.hash = true, topics.ChangeHash(changeKey, value)
+	case !k.live:
+	case len(suffix) == 5 && suffix[0] == topics.PartChunk:
+		number := uint64(binary.BigEndian.Uint32(suffix[1:]))
+		i, ok := slices.BinarySearchFunc(k.chunks, number, func(c chunk, n uint64) int { return cmp.Compare(c.number, n) })
+		if !ok {
+			return nil
+		}
+		r := reader{b: value}
+		r.version()
+		k.chunks[i].entries = r.entries()
+		if err := r.end(); err != nil {
+			return err
+		}
+		if len(k.chunks[i].entries) != ChunkSize {
+			return fmt.Errorf("%w: chunk of %d entries", errCorrupt, len(k.chunks[i].entries))
+		}
+		k.chunks[i].saved, k.chunks[i].hash = true, topics.ChangeHash(changeKey, value)
+	case len(suffix) == 17 && suffix[0] == topics.PartEvidence:
+		for _, e := range k.episodes {
+			if string(e.ID[:]) != string(suffix[1:]) {
+				continue
+			}
+			r := reader{b: value}
+			r.version()
+			e.evidence = r.entries()
+			if err := r.end(); err != nil {
+				return err
+			}
+			e.evidenceSaved = saved{ok: true, hash: topics.ChangeHash(changeKey, value)}
+		}
+	}
+	return nil
+}
+
+func (k *Key) decodeHead(value []byte) error {
+	r := reader{b: value}
+	r.version()
+	k.saved.index = Index{Due: r.varint(), LastWrite: r.varint()}
+	k.lastWrite = k.saved.index.LastWrite
+	k.clock = r.varint()
+	k.accepted, k.opened, k.counter = r.uvarint(), r.uvarint(), r.varint()
+	k.slots = make([]slot, r.count(11))
+	if len(k.slots) > MaxSlots {
+		r.fail("too many slots")
+	}
+	for i := range k.slots {
+		k.slots[i].decode(&r)
+	}
+	k.chunks = make([]chunk, r.count(4))
+	var number uint64
+	var t int64
+	for i := range k.chunks {
+		d := r.uvarint()
+		if i > 0 && d == 0 {
+			r.fail("chunks out of order")
+		}
+		number += d
+		t += r.varint()
+		k.chunks[i] = chunk{number: number, min: t, max: t + int64(r.uvarint()), mask: r.uvarint()}
+	}
+	k.tail = r.entries()
+	if len(k.tail) >= ChunkSize || uint64(len(k.tail)) != k.accepted%ChunkSize {
+		r.fail("bad tail")
+	}
+	if len(k.chunks) > 0 && number >= k.accepted/ChunkSize {
+		r.fail("chunk not yet accepted")
+	}
+	k.episodes = make([]*Episode, r.count(60))
+	for i := range k.episodes {
+		k.episodes[i] = new(Episode)
+		k.episodes[i].decode(&r)
+	}
+	if err := r.end(); err != nil {
+		return err
+	}
+	k.live = true
+	return nil
+}
+
+func (s *slot) decode(r *reader) {
+	s.matcher = r.uint64()
+	s.keep, s.width = r.varint(), r.varint()
+	s.buckets = make([]bucket, r.count(3))
+	if len(s.buckets) > 0 && s.width <= 0 {
+		r.fail("buckets without width")
+	}
+	var start int64
+	for i := range s.buckets {
+		start += r.varint() * s.width
+		s.buckets[i] = bucket{start: start, outcome: topics.Outcome(r.byte()), count: r.varint()}
+		if s.buckets[i].outcome >= topics.NumOutcomes {
+			r.fail("bad bucket")
+		}
+	}
+	if len(s.buckets) == 0 {
+		s.buckets = nil
+	}
+}
+
+func (e *Episode) decode(r *reader) {
+	flags := r.byte()
+	copy(e.ID[:], r.take(16))
+	e.Rule = r.string()
+	copy(e.Version[:], r.take(8))
+	e.Kind = r.string()
+	e.matcher = r.uint64()
+	e.Threshold, e.Window, e.Cooldown, e.MaxEpisode = r.varint(), r.varint(), r.varint(), r.varint()
+	e.Opened, e.Crossing = uint64(r.varint()), r.varint()
+	e.First, e.Last, e.FirstSeen = e.Crossing+r.varint(), e.Crossing+r.varint(), e.Crossing+r.varint()
+	e.Count, e.Revision, e.Double, e.Growth = r.varint(), r.varint(), r.varint(), r.varint()
+	for i := range e.Outcomes {
+		e.Outcomes[i] = r.varint()
+	}
+	e.Closed, e.Grown, e.Approximate = flags&flagClosed != 0, flags&flagGrown != 0, flags&flagApproximate != 0
+	if flags&flagTrace != 0 {
+		copy(e.Trace[:], r.take(16))
+	}
+	if e.Double <= 0 {
+		r.fail("bad episode")
+	}
+}
+
+// reindex rebuilds the sorted matches of every slot from the entries.
+func (k *Key) reindex() error {
+	add := func(es []Entry, seq uint64) error {
+		for i := range es {
+			for m := es[i].Mask; m != 0; m &= m - 1 {
+				j := bits.TrailingZeros64(m)
+				if j >= len(k.slots) {
+					return fmt.Errorf("load window: %w: entry of an unknown slot", errCorrupt)
+				}
+				k.slots[j].refs = append(k.slots[j].refs, ref{time: es[i].Time, seq: seq + uint64(i), outcome: es[i].Outcome})
+			}
+		}
+		return nil
+	}
+	for i := range k.chunks {
+		if err := add(k.chunks[i].entries, k.chunks[i].number*ChunkSize); err != nil {
+			return err
+		}
+	}
+	if err := add(k.tail, k.accepted-uint64(len(k.tail))); err != nil {
+		return err
+	}
+	for i := range k.slots {
+		slices.SortFunc(k.slots[i].refs, func(a, b ref) int {
+			if c := cmp.Compare(a.time, b.time); c != 0 {
+				return c
+			}
+			return cmp.Compare(a.seq, b.seq)
+		})
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package window
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// recentKept is how many of an open episode's last matches outlive their retention, so that its later revisions can
+// still show them.
+const recentKept = 10
+
+// retain forgets what no accepted event can reach any more: closed episodes, folded counters, and chunks all of whose
+// entries are past their retention, unless an open episode still shows them.
+func (k *Key) retain(grace int64) {
+	k.episodes = slices.DeleteFunc(k.episodes, func(e *Episode) bool {
+		gone := e.Closed && e.Last+e.Window+grace+e.Cooldown < k.clock
+		if gone {
+			k.dropEvidence(e)
+		}
+		return gone
+	})
+	for i := range k.slots {
+		s := &k.slots[i]
+		s.buckets = slices.DeleteFunc(s.buckets, func(b bucket) bool { return b.start+s.width+s.keep < k.clock })
+	}
+	if k.clock <= k.sweep {
+		return
+	}
+	k.sweep = k.clock + math.MaxInt64/4
+	live := k.chunks[:0]
+	for i := range k.chunks {
+		c := &k.chunks[i]
+		last := c.max + k.keep(c.mask)
+		if last >= k.clock || k.shown(c) {
+			live = append(live, *c)
+			k.sweep = min(k.sweep, last)
+			continue
+		}
+		for i := range c.entries {
+			for m := c.entries[i].Mask; m != 0; m &= m - 1 {
+				k.slots[bits.TrailingZeros64(m)].remove(c.entries[i].Time, c.number*ChunkSize+uint64(i))
+			}
+		}
+		k.dropChunkPart(c)
+	}
+	clear(k.chunks[len(live):])
+	k.chunks = live
+}
+
+// shown tells whether the chunk holds one of the last matches of an open episode.
+func (k *Key) shown(c *chunk) bool {
+	for _, ep := range k.episodes {
+		if ep.Closed {
+			continue
+		}
+		for i := range k.slots {
+			s := &k.slots[i]
+			if s.matcher != ep.matcher {
+				continue
+			}
+			hi := s.after(ep.Last)
+			for _, r := range s.refs[max(0, hi-recentKept):hi] {
+				if r.seq/ChunkSize == c.number {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
