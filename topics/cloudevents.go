@@ -103,7 +103,7 @@ func (d *decoder) chooseMode() {
 			d.fail(ReasonInvalidUTF8, "a CloudEvents header is not UTF-8: encode headers as UTF-8")
 			return
 		}
-		d.ceSpec, d.ceID, d.ceSource = h.spec, h.id, h.ce
+		d.ceSpec, d.ceID = h.spec, h.id
 		d.e.CESource, d.e.Source = h.ce, firstText(h.ce, h.source)
 	}
 }
@@ -116,7 +116,6 @@ func hasPrefixFold(b []byte, prefix string) bool {
 // read with the envelope; data_base64 is decoded and read here. It returns false when no event can be read.
 func (d *decoder) openEnvelope() bool {
 	e := d.e
-	d.ceSpec, d.ceID, d.ceSource = d.text(fieldCESpecVersion), d.text(fieldCEID), d.text(fieldCESource)
 	const data, encoded = uint64(1) << fieldCEData, uint64(1) << fieldCEDataBase64
 	null := func(f field) bool {
 		t := e.tokens[f]
@@ -135,8 +134,8 @@ func (d *decoder) openEnvelope() bool {
 	case data | encoded:
 		d.fail(ReasonAmbiguousField, "the CloudEvent has both data and data_base64: send one")
 	case encoded:
-		if text := d.text(fieldCEDataBase64); text != nil {
-			return d.decodeBase64(text) && d.checkUTF8() && d.document(scopeEvent)
+		if d.ceData != nil {
+			return d.decodeBase64(d.ceData) && d.checkUTF8() && d.document(scopeEvent)
 		}
 	}
 	return true
@@ -151,7 +150,7 @@ func (d *decoder) checkCloud() {
 	if len(d.ceID) == 0 {
 		d.fail(ReasonMissingField, "CloudEvents id is missing or empty: "+fix)
 	}
-	if len(d.ceSource) == 0 {
+	if len(d.e.CESource) == 0 {
 		d.fail(ReasonMissingField, "CloudEvents source is missing or empty: "+fix)
 	}
 	if len(d.ceSpec) == 0 {

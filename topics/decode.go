@@ -48,8 +48,12 @@ type decoder struct {
 	base64   bool   // b is the decoded data_base64
 	repeated uint64 // a bit for each field that occurred twice
 
-	header                 cloudHeaders
-	ceSpec, ceID, ceSource []byte // attributes of the CloudEvent
+	header            cloudHeaders
+	status, timestamp []byte // texts of the fields
+	id, eventID       []byte
+	source            []byte
+	ceSpec, ceID      []byte // attributes of the CloudEvent, by header or envelope
+	ceData            []byte // data_base64
 
 	reason Reason // the first in order so far
 	err    error
@@ -106,7 +110,6 @@ func (d *decoder) run(headers []Header, limit int) {
 		return
 	}
 	d.checkCloud()
-	d.fill()
 	d.check()
 }
 
@@ -148,6 +151,7 @@ func (d *decoder) document(in scope) bool {
 		d.malformed(i, syntaxTrailing)
 		return false
 	}
+	d.fill()
 	return true
 }
 

@@ -6,64 +6,61 @@ import (
 	"strconv"
 )
 
-// fill sets the text fields of the event from the tokens that were taken.
+// fill sets the texts from the tokens that were taken: of each field whose value is a string and that occurred once.
 func (d *decoder) fill() {
-	e := d.e
-	e.Action = d.text(fieldAction)
-	e.OrganizationID = d.optional(fieldOrganizationID)
-	e.OutcomeDescription = d.optional(fieldOutcomeDescription)
-	e.PrincipalID = d.optional(fieldPrincipalID)
-	e.TargetResourceID = d.optional(fieldTargetResourceID)
-	e.TargetResourceType = d.optional(fieldTargetResourceType)
-	e.Hash = d.text(fieldHash)
-	e.HashAlgorithm = d.text(fieldHashAlgorithm)
-	e.Signature = d.text(fieldSignature)
-	e.Algorithm = d.text(fieldAlgorithm)
-	e.KeyID = d.text(fieldKeyID)
-	e.ErrorCode = d.text(fieldErrorCode)
-	e.ReasonCode = d.text(fieldReasonCode)
-	e.DataClassification = d.text(fieldDataClassification)
-	e.CorrelationID = d.text(fieldCorrelationID)
-	e.SessionID = d.text(fieldSessionID)
-	e.IPAddress = d.text(fieldIPAddress)
-	e.UserAgent = d.text(fieldUserAgent)
-	e.ID = firstText(d.text(fieldID), d.text(fieldEventID), d.ceID)
-	e.CESource = d.ceSource
-	e.Source = firstText(d.ceSource, d.text(fieldSource), d.header.source)
+	e, b := d.e, d.b
+	slots := [fieldNone]*[]byte{
+		fieldAction:             &e.Action,
+		fieldOrganizationID:     &e.OrganizationID,
+		fieldOutcomeDescription: &e.OutcomeDescription,
+		fieldPrincipalID:        &e.PrincipalID,
+		fieldStatus:             &d.status,
+		fieldTargetResourceID:   &e.TargetResourceID,
+		fieldTargetResourceType: &e.TargetResourceType,
+		fieldTimestamp:          &d.timestamp,
+		fieldHash:               &e.Hash,
+		fieldHashAlgorithm:      &e.HashAlgorithm,
+		fieldSignature:          &e.Signature,
+		fieldAlgorithm:          &e.Algorithm,
+		fieldKeyID:              &e.KeyID,
+		fieldErrorCode:          &e.ErrorCode,
+		fieldReasonCode:         &e.ReasonCode,
+		fieldDataClassification: &e.DataClassification,
+		fieldCorrelationID:      &e.CorrelationID,
+		fieldSource:             &d.source,
+		fieldID:                 &d.id,
+		fieldEventID:            &d.eventID,
+		fieldSessionID:          &e.SessionID,
+		fieldIPAddress:          &e.IPAddress,
+		fieldUserAgent:          &e.UserAgent,
+		fieldCESpecVersion:      &d.ceSpec,
+		fieldCEID:               &d.ceID,
+		fieldCESource:           &e.CESource,
+		fieldCEDataBase64:       &d.ceData,
+	}
+	for rest := e.strings &^ d.repeated &^ noStrings; rest != 0; rest &= rest - 1 {
+		f := field(bits.TrailingZeros64(rest))
+		if f >= fieldNone {
+			break // never: it spares a bounds check
+		}
+		t := e.tokens[f]
+		if t.end-t.start == 2 && f.optionalCanonical() {
+			continue
+		}
+		text := b[t.start+1 : t.end-1 : t.end-1]
+		if e.escaped&(rest&-rest) != 0 {
+			n := len(e.text)
+			e.text = appendUnescaped(e.text, text)
+			text = e.text[n:len(e.text):len(e.text)]
+		}
+		*slots[f] = text
+	}
+	e.ID = firstText(d.id, d.eventID, d.ceID)
+	e.Source = firstText(e.CESource, d.source, d.header.source)
 }
 
-// text is the text of a string field; nil when it is absent, no string, or ambiguous.
-func (d *decoder) text(f field) []byte {
-	bit := uint64(1) << f
-	if d.e.strings&bit == 0 {
-		return nil
-	}
-	if (d.e.escaped|d.repeated)&bit != 0 {
-		return d.oddText(f)
-	}
-	t := d.e.tokens[f]
-	return d.b[t.start+1 : t.end-1 : t.end-1]
-}
-
-// optional is text for a field that is absent when it is empty.
-func (d *decoder) optional(f field) []byte {
-	if t := d.text(f); len(t) > 0 {
-		return t
-	}
-	return nil
-}
-
-// oddText is text for a string that has escapes or occurred twice.
-func (d *decoder) oddText(f field) []byte {
-	if d.repeated&(1<<f) != 0 {
-		return nil
-	}
-	e := d.e
-	t := e.tokens[f]
-	n := len(e.text)
-	e.text = appendUnescaped(e.text, d.b[t.start+1:t.end-1])
-	return e.text[n:len(e.text):len(e.text)]
-}
+// noStrings are the fields that are interpreted and whose value is no string.
+const noStrings = 1<<fieldSessionContext | 1<<fieldCEData | 1<<fieldRecordCount
 
 // check notes what is missing and what has a wrong type or value, once the fields are filled.
 func (d *decoder) check() {
@@ -83,7 +80,6 @@ func (d *decoder) checkTypes() {
 	for rest := e.seen &^ e.strings &^ d.repeated; rest != 0; rest &= rest - 1 {
 		d.checkOther(field(bits.TrailingZeros64(rest)))
 	}
-	const noStrings = 1<<fieldSessionContext | 1<<fieldCEData | 1<<fieldRecordCount
 	if wrong := e.strings & noStrings &^ d.repeated; wrong != 0 {
 		d.badType(field(bits.TrailingZeros64(wrong)))
 	}
@@ -132,7 +128,7 @@ func (d *decoder) takeCount(tok []byte) {
 
 func (d *decoder) checkStatus() {
 	e := d.e
-	switch text := d.text(fieldStatus); string(text) {
+	switch text := d.status; string(text) {
 	case "success":
 		e.Status = StatusSuccess
 	case "failure":
@@ -161,7 +157,7 @@ func (d *decoder) checkClassification() {
 }
 
 func (d *decoder) checkTimestamp() {
-	text := d.text(fieldTimestamp)
+	text := d.timestamp
 	if text == nil {
 		d.missing(fieldTimestamp)
 		return

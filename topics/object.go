@@ -110,7 +110,7 @@ func lookupEscaped(in scope, raw []byte) field {
 
 // note notes that f occurs at offset at.
 func (d *decoder) note(f field, at int) {
-	bit := uint64(1) << f
+	bit := uint64(1) << (f & 63)
 	if d.e.seen&bit != 0 {
 		d.twice(f, at)
 	}
@@ -130,7 +130,7 @@ func (d *decoder) twice(f field, at int) {
 func (d *decoder) takeString(f field, start, end int, escaped bool) {
 	d.note(f, start)
 	e := d.e
-	bit := uint64(1) << f
+	bit := uint64(1) << (f & 63)
 	e.tokens[f] = token{uint32(start), uint32(end)}
 	e.strings |= bit
 	e.escaped &^= bit
@@ -145,5 +145,5 @@ func (d *decoder) takeOther(f field, start, end int) {
 	d.note(f, start)
 	e := d.e
 	e.tokens[f] = token{uint32(start), uint32(end)}
-	e.strings &^= 1 << f
+	e.strings &^= 1 << (f & 63)
 }
