@@ -1,0 +1,68 @@
+package kafkatest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// Version is that of the broker. The pom beside the fetching script names the same.
+const Version = "4.3.1"
+
+// JarsEnv names the environment variable that says where Kafka's jars are.
+const JarsEnv = "TOCSIN_KAFKA_JARS"
+
+// FindJars returns the folder of Kafka's jars: dir if given, else the one that TOCSIN_KAFKA_JARS names, else the
+// checkout's .cache/kafka-<version>, looked for from the working folder upwards. The error says how to get them.
+func FindJars(dir string) (string, error) {
+	if dir == "" {
+		dir = os.Getenv(JarsEnv)
+	}
+	if dir == "" {
+		root, err := moduleRoot()
+		if err != nil {
+			return "", err
+		}
+		dir = filepath.Join(root, ".cache", "kafka-"+Version)
+	}
+	if found, err := filepath.Glob(filepath.Join(dir, "kafka_*.jar")); err != nil || len(found) == 0 {
+		return "", fmt.Errorf("no jars of Apache Kafka in %s: run `make setup`, or name their folder in %s", dir, JarsEnv)
+	}
+	return filepath.Abs(dir)
+}
+
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the checkout: %w", err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("not in a checkout: name the folder of Kafka's jars in " + JarsEnv)
+		}
+		dir = parent
+	}
+}
+
+func findJava(path string) (string, error) {
+	if path != "" {
+		return path, nil
+	}
+	if home := os.Getenv("JAVA_HOME"); home != "" {
+		path = filepath.Join(home, "bin", "java")
+		if _, err := exec.LookPath(path); err == nil {
+			return path, nil
+		}
+	}
+	path, err := exec.LookPath("java")
+	if err != nil {
+		return "", fmt.Errorf("the real Kafka needs Java 17 or newer: run `make setup` (%w)", err)
+	}
+	return path, nil
+}
