@@ -4,7 +4,7 @@ package topics
 // offset behind it; -1 after a syntax fault. This is the hot loop: the straight way through it is a plain key, a colon
 // and a plain string, with no white space between.
 func (d *decoder) object(i, depth int, in scope) int {
-	b := d.b
+	b, e := d.b, d.e
 	if depth > d.maxDepth {
 		d.tooDeep(i)
 	}
@@ -50,8 +50,17 @@ func (d *decoder) object(i, depth int, in scope) int {
 				}
 			}
 			i++
-			if f != fieldNone {
-				d.takeString(f, at, i, s == syntaxEscaped)
+			if f < fieldNone {
+				bit := uint64(1) << f
+				if e.seen&bit != 0 {
+					d.twice(f, at)
+				}
+				e.seen |= bit
+				e.strings |= bit
+				if s != syntaxOK {
+					e.escaped |= bit
+				}
+				e.tokens[f] = token{uint32(at), uint32(i)}
 			}
 		case c == '{' && (f == fieldSessionContext || f == fieldCEData):
 			if i = d.nested(f, at, depth+1); i < 0 {
@@ -108,42 +117,30 @@ func lookupEscaped(in scope, raw []byte) field {
 	return lookup(in, appendUnescaped(buf[:0], raw))
 }
 
+// takeOther takes the value of f, which is no string and no object that is read. Its type is checked at the end, so
+// that a field that occurs twice is judged once.
+func (d *decoder) takeOther(f field, start, end int) {
+	d.note(f, start)
+	d.e.tokens[f] = token{uint32(start), uint32(end)}
+}
+
 // note notes that f occurs at offset at.
 func (d *decoder) note(f field, at int) {
-	bit := uint64(1) << (f & 63)
+	bit := uint64(1) << f
 	if d.e.seen&bit != 0 {
 		d.twice(f, at)
 	}
 	d.e.seen |= bit
 }
 
-// twice notes that f occurs again.
+// twice notes that f occurs again and forgets what is known of the value before: the last one stays.
 //
 //go:noinline
 func (d *decoder) twice(f field, at int) {
-	d.repeated |= 1 << f
+	bit := uint64(1) << f
+	d.repeated |= bit
+	d.e.strings &^= bit
+	d.e.escaped &^= bit
 	d.fail(ReasonAmbiguousField, "field %s occurs a second time at byte %d: two readers would see two events",
 		fieldNames[f], at)
-}
-
-// takeString takes the value of f, a string that lies with its quotes at d.b[start:end]. The last of several stays.
-func (d *decoder) takeString(f field, start, end int, escaped bool) {
-	d.note(f, start)
-	e := d.e
-	bit := uint64(1) << (f & 63)
-	e.tokens[f] = token{uint32(start), uint32(end)}
-	e.strings |= bit
-	e.escaped &^= bit
-	if escaped {
-		e.escaped |= bit
-	}
-}
-
-// takeOther takes the value of f, which is no string and no object that is read. Its type is checked at the end, so
-// that a field that occurs twice is judged once.
-func (d *decoder) takeOther(f field, start, end int) {
-	d.note(f, start)
-	e := d.e
-	e.tokens[f] = token{uint32(start), uint32(end)}
-	e.strings &^= 1 << (f & 63)
 }
