@@ -61,5 +61,8 @@ const (
 	HeaderOriginTimestamp = "tocsin-origin-timestamp" // record time, Unix milliseconds
 	HeaderFullLength      = "tocsin-full-length"      // only when the value was cut: bytes of the original
 	HeaderFullSHA256      = "tocsin-full-sha256"      // only when the value was cut: hex digest of the original
+	HeaderKeyLength       = "tocsin-key-length"       // only when the key was cut: bytes of the original
+	HeaderKeySHA256       = "tocsin-key-sha256"       // only when the key was cut: hex digest of the original
+	HeaderDroppedHeaders  = "tocsin-dropped-headers"  // only when headers did not fit: how many were left out
 	HeaderTick            = "tocsin-tick"             // marks a tick: a record that moves record time and is no event
 )
