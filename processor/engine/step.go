@@ -41,7 +41,7 @@ func (p *Partition) Advance(recordTime int64, limit int, fx *Effects) (done bool
 		}
 		due := c.k.Due(grace)
 		if due == t.due {
-			p.announce(c, c.k.Fire(due, grace), fx)
+			p.announce(c, c.k.Fire(due, grace, now), fx)
 			p.touch(c)
 			limit--
 			due = c.k.Due(grace)

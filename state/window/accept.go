@@ -19,7 +19,7 @@ func (k *Key) Accept(e *Entry, rules []*Rule, recordTime, grace int64, trace [16
 	k.events = k.events[:0]
 	e.Mask = 0
 	for _, r := range rules {
-		i, err := k.slotOf(r.Matcher)
+		i, err := k.slotOf(r.Matcher, e.Mask)
 		if err != nil {
 			return nil, err
 		}
@@ -39,7 +39,7 @@ func (k *Key) Accept(e *Entry, rules []*Rule, recordTime, grace int64, trace [16
 	k.clock = max(k.clock, e.Time)
 	k.dirty, k.lastWrite = true, recordTime
 	for _, r := range rules {
-		i, _ := k.slotOf(r.Matcher)
+		i, _ := k.slotOf(r.Matcher, e.Mask) // it is there
 		k.evaluate(r, &k.slots[i], e, first&(1<<i) != 0, recordTime, trace, newID)
 	}
 	k.retain(grace)

@@ -123,15 +123,15 @@ func (k *Key) keep(mask uint64) int64 {
 	return longest
 }
 
-// slotOf gives the slot of a matcher, making one when there is none: a free one, else a new one.
-func (k *Key) slotOf(matcher uint64) (int, error) {
+// slotOf gives the slot of a matcher, making one when there is none: a free one that is not in taken, else a new one.
+func (k *Key) slotOf(matcher, taken uint64) (int, error) {
 	free := -1
 	for i := range k.slots {
 		s := &k.slots[i]
 		if s.matcher == matcher {
 			return i, nil
 		}
-		if free < 0 && len(s.refs) == 0 && len(s.buckets) == 0 && !k.slotInUse(i) {
+		if free < 0 && taken&(1<<i) == 0 && len(s.refs) == 0 && len(s.buckets) == 0 && !k.slotInUse(i) {
 			free = i
 		}
 	}

@@ -135,7 +135,7 @@ func fireBoth(t require.TestingT, a, b *window.Key, recordTime, grace int64) {
 		if due == 0 || due >= recordTime {
 			return
 		}
-		require.Equal(t, describe(a, a.Fire(due, grace)), describe(b, b.Fire(due, grace)))
+		require.Equal(t, describe(a, a.Fire(due, grace, recordTime)), describe(b, b.Fire(due, grace, recordTime)))
 	}
 }
 

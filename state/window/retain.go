@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// recentKept is how many of an open episode's last matches outlive their retention, so that its later revisions can
+// recentKept is how many of an episode's last matches outlive their retention, so that its later revisions can
 // still show them.
 const recentKept = 10
 
 // retain forgets what no accepted event can reach any more: closed episodes, folded counters, and chunks all of whose
-// entries are past their retention, unless an open episode still shows them.
+// entries are past their retention, unless an episode still shows them.
 func (k *Key) retain(grace int64) {
 	k.episodes = slices.DeleteFunc(k.episodes, func(e *Episode) bool {
 		gone := e.Closed && e.Last+e.Window+grace+e.Cooldown < k.clock
@@ -48,12 +48,9 @@ func (k *Key) retain(grace int64) {
 	k.chunks = live
 }
 
-// shown tells whether the chunk holds one of the last matches of an open episode.
+// shown tells whether the chunk holds one of the last matches of an episode.
 func (k *Key) shown(c *chunk) bool {
 	for _, ep := range k.episodes {
-		if ep.Closed {
-			continue
-		}
 		for i := range k.slots {
 			s := &k.slots[i]
 			if s.matcher != ep.matcher {

@@ -14,8 +14,8 @@ func (k *Key) Due(grace int64) int64 {
 }
 
 // Fire fires the timers that are due at exactly this record time, which Due gave, and returns the revisions, in order of
-// opening. The slice is valid until the next call.
-func (k *Key) Fire(due, grace int64) []Emission {
+// opening. recordTime is that of the record which revealed that they are due. The slice is valid until the next call.
+func (k *Key) Fire(due, grace, recordTime int64) []Emission {
 	k.events = k.events[:0]
 	for _, e := range k.episodes {
 		if e.due(grace) != due {
@@ -28,6 +28,6 @@ func (k *Key) Fire(due, grace int64) []Emission {
 			k.emit(e, CauseRefresh)
 		}
 	}
-	k.dirty, k.lastWrite = true, max(k.lastWrite, due)
+	k.dirty, k.lastWrite = true, recordTime
 	return k.events
 }

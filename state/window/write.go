@@ -1,6 +1,10 @@
 package window
 
-import "tocsin/topics"
+import (
+	"slices"
+
+	"tocsin/topics"
+)
 
 // Scratch is reused between calls of Changes; the zero value is ready.
 type Scratch struct{ key, value, suffix []byte }
@@ -47,7 +51,7 @@ func (k *Key) Changes(groupKey []byte, grace int64, s *Scratch, visit func(old I
 		}
 		s.suffix = topics.AppendChunk(s.suffix[:0], uint32(c.number))
 		s.value = appendEntries(append(s.value[:0], Format), c.entries)
-		var was saved
+		was := k.replaced(s.suffix)
 		if err := put(s.suffix, s.value, &was); err != nil {
 			return err
 		}
@@ -59,9 +63,11 @@ func (k *Key) Changes(groupKey []byte, grace int64, s *Scratch, visit func(old I
 		}
 		s.suffix = topics.AppendEvidence(s.suffix[:0], e.ID)
 		s.value = appendEntries(append(s.value[:0], Format), e.evidence)
-		if err := put(s.suffix, s.value, &e.evidenceSaved); err != nil {
+		was := k.replaced(s.suffix)
+		if err := put(s.suffix, s.value, &was); err != nil {
 			return err
 		}
+		e.evidenceSaved = was
 	}
 	for i := range k.dropped {
 		p := &k.dropped[i]
@@ -71,4 +77,17 @@ func (k *Key) Changes(groupKey []byte, grace int64, s *Scratch, visit func(old I
 	}
 	k.dropped, k.dirty = k.dropped[:0], false
 	return nil
+}
+
+// replaced takes a part out of those to be removed: a key that was cleared may write a part of the same name again in
+// the same transaction.
+func (k *Key) replaced(suffix []byte) (was saved) {
+	for i := range k.dropped {
+		if p := &k.dropped[i]; string(p.suffix) == string(suffix) {
+			was = saved{ok: true, hash: p.hash}
+			k.dropped = slices.Delete(k.dropped, i, i+1)
+			break
+		}
+	}
+	return was
 }

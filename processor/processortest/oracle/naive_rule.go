@@ -79,6 +79,9 @@ func (n *Naive) evaluate(k *naiveKey, i int, rule Rule, before []Record, at int6
 		return cmp.Compare(a.crossing, b.crossing)
 	})
 	for _, e := range changed {
+		if e.merged && e.revision == 0 {
+			continue // opened and merged by one record: nobody was ever told of it
+		}
 		n.emit(k, i, e, at)
 	}
 }
@@ -142,15 +145,9 @@ func (n *Naive) emit(k *naiveKey, i int, e *naiveEpisode, at int64) {
 	for _, m := range counted {
 		rev.Outcomes[m.Outcome]++
 	}
-	var still []int64
-	for _, m := range counted {
-		if n.retained(k, m) {
-			still = append(still, m.Offset)
-		}
-	}
-	for _, offset := range still[max(0, len(still)-maxRecent):] {
-		if !slices.Contains(e.evidence, offset) {
-			rev.Recent = append(rev.Recent, offset)
+	for _, m := range counted[max(0, len(counted)-maxRecent):] {
+		if !slices.Contains(e.evidence, m.Offset) {
+			rev.Recent = append(rev.Recent, m.Offset)
 		}
 	}
 	n.Revisions = append(n.Revisions, rev)

@@ -150,7 +150,7 @@ type Revision struct {
 	LastSeen   int64
 	Outcomes   [topics.NumOutcomes]int64
 	Evidence   []int64 // offsets of the events that made the crossing, at most 100
-	Recent     []int64 // offsets of the last ten counted events still retained, less those above
+	Recent     []int64 // offsets of the last ten counted events, less those above
 	At         int64   // offset of the record that caused it
 }
 
