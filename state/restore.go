@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"tocsin/topics"
 )
 
@@ -34,6 +36,8 @@ type RestoreConfig struct {
 	// ResumeWithin is how old an interrupted full restore may be to be resumed rather than begun again; it must be well
 	// below the changelog's delete.retention.ms. 0 is one hour.
 	ResumeWithin time.Duration
+	// ChunkBytes is the size of the tables a full restore builds; two of them are in memory. 0 is 64 MiB.
+	ChunkBytes int
 }
 
 // ChangeRecord is a record of the changelog; a nil Value is a tombstone.
@@ -64,6 +68,7 @@ type Restore struct {
 	impl    restorer
 	next    int64 // lowest offset that Add takes
 	result  Result
+	count   prometheus.Counter
 	done    bool
 	lastErr error
 }
@@ -80,13 +85,16 @@ func (l *Lease) Restore(cfg RestoreConfig) (*Restore, error) {
 	if cfg.ResumeWithin <= 0 {
 		cfg.ResumeWithin = time.Hour
 	}
+	if cfg.ChunkBytes <= 0 {
+		cfg.ChunkBytes = defaultChunkBytes
+	}
 	if l.s.cfg.ReadOnly {
 		return nil, errors.New("restore: the store is open for reading only")
 	}
 	if err := l.startRestoring(); err != nil {
 		return nil, fmt.Errorf("restore: %w", err)
 	}
-	r := &Restore{l: l, cfg: cfg}
+	r := &Restore{l: l, cfg: cfg, count: l.s.metrics.restored.WithLabelValues(cfg.Mode.String())}
 	var err error
 	if cfg.Mode == Full {
 		err = r.startFull()
@@ -119,6 +127,9 @@ func (l *Lease) stopRestoring() {
 	l.restoring = false
 }
 
+// Progress is the result so far.
+func (r *Restore) Progress() Result { return r.result }
+
 // From is the changelog offset to read from.
 func (r *Restore) From() int64 { return r.next }
 
@@ -135,6 +146,7 @@ func (r *Restore) Add(rec ChangeRecord) error {
 	}
 	defer r.l.s.exit()
 	r.next = rec.Offset + 1
+	r.count.Inc()
 	r.result.Records++
 	r.result.Bytes += int64(len(rec.Key) + len(rec.Value))
 	if err := r.impl.add(rec); err != nil {
@@ -161,7 +173,6 @@ func (r *Restore) Finish(next int64) (Result, error) {
 		return r.result, r.fail(err)
 	}
 	r.Abort()
-	r.l.s.metrics.restored.WithLabelValues(r.cfg.Mode.String()).Add(float64(r.result.Records))
 	return r.result, nil
 }
 

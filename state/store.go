@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -79,7 +80,9 @@ type Store struct {
 	cfg     Config
 	db      *pebble.DB
 	metrics *metrics
-	dirty   atomic.Bool // something was applied since the last flush was begun
+	// tableOptions are those of the tables that a full restore writes.
+	tableOptions sstable.WriterOptions
+	dirty        atomic.Bool // something was applied since the last flush was begun
 
 	mu      sync.Mutex
 	leases  map[Partition]*Lease // who holds what
@@ -102,6 +105,7 @@ func Open(cfg Config) (*Store, error) {
 		idle:   make(chan struct{}),
 	}
 	opts, release := s.options()
+	s.tableOptions = opts.MakeWriterOptions(0, pebbleFormat.MaxTableFormat())
 	db, err := pebble.Open(cfg.Dir, opts)
 	release()
 	if err != nil {
@@ -110,6 +114,11 @@ func Open(cfg Config) (*Store, error) {
 	s.db = db
 	if err := s.checkFormat(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open state in %s: %w", cfg.Dir, err), db.Close())
+	}
+	if !cfg.ReadOnly {
+		if err := s.removeTables(); err != nil {
+			return nil, errors.Join(fmt.Errorf("open state in %s: %w", cfg.Dir, err), db.Close())
+		}
 	}
 	if s.metrics, err = newMetrics(s, cfg.Registerer); err != nil {
 		return nil, errors.Join(fmt.Errorf("open state in %s: %w", cfg.Dir, err), db.Close())
