@@ -128,35 +128,29 @@ func (d *decoder) openEnvelope() bool {
 	if null(fieldCEDataBase64) {
 		has &^= encoded
 	}
+	d.checkTypes()
+	d.checkCloud()
 	switch has {
+	case data: // an object, or else its type has been noted
+		return e.strings&data == 0 && e.tokens[fieldCEData].end == 0
+	case encoded:
+		return d.ceData != nil && d.decodeBase64(d.ceData) && d.checkUTF8() && d.document(scopeEvent)
 	case 0:
 		d.fail(ReasonMissingField, "the CloudEvent has no data: put the event into its member data")
-	case data | encoded:
+	default:
 		d.fail(ReasonAmbiguousField, "the CloudEvent has both data and data_base64: send one")
-	case encoded:
-		if d.ceData != nil {
-			return d.decodeBase64(d.ceData) && d.checkUTF8() && d.document(scopeEvent)
-		}
 	}
-	return true
+	return false
 }
 
 // checkCloud checks the attributes of a CloudEvent, binary or structured.
 func (d *decoder) checkCloud() {
-	if d.header.mode == modePlain {
-		return
-	}
-	const fix = "every CloudEvent needs specversion, id and source"
-	if len(d.ceID) == 0 {
-		d.fail(ReasonMissingField, "CloudEvents id is missing or empty: "+fix)
-	}
-	if len(d.e.CESource) == 0 {
-		d.fail(ReasonMissingField, "CloudEvents source is missing or empty: "+fix)
-	}
-	if len(d.ceSpec) == 0 {
-		d.fail(ReasonMissingField, "CloudEvents specversion is missing or empty: "+fix)
-	} else if !bytes.HasPrefix(d.ceSpec, []byte("1.")) || scanDigits(d.ceSpec, 2) != len(d.ceSpec) {
-		d.fail(ReasonBadType, "CloudEvents specversion is %s: only 1.x is read", show(d.ceSpec))
+	d.missing(fieldCEID, d.ceID)
+	d.missing(fieldCESource, d.e.CESource)
+	d.missing(fieldCESpecVersion, d.ceSpec)
+	spec := d.ceSpec
+	if len(spec) > 0 && (!bytes.HasPrefix(spec, []byte("1.")) || scanDigits(spec, 2) != len(spec)) {
+		d.fail(ReasonBadType, "CloudEvents specversion is %s: only 1.x is read", show(spec))
 	}
 }
 

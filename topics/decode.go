@@ -95,21 +95,22 @@ func (d *decoder) run(headers []Header, limit int) {
 		d.fail(ReasonNotJSON, "value is empty: a tombstone is no event")
 		return
 	}
-	in := scopeEvent
 	switch d.header.mode {
 	case modeBatch:
 		d.fail(ReasonNotJSON, "value is a CloudEvents batch: send one event per record")
 		return
 	case modeStructured:
-		in = scopeEnvelope
+		if !d.document(scopeEnvelope) || !d.openEnvelope() {
+			return
+		}
+	case modeBinary:
+		d.checkCloud()
+		fallthrough
+	default:
+		if !d.document(scopeEvent) {
+			return
+		}
 	}
-	if !d.document(in) {
-		return
-	}
-	if in == scopeEnvelope && !d.openEnvelope() {
-		return
-	}
-	d.checkCloud()
 	d.check()
 }
 
@@ -173,7 +174,6 @@ func (d *decoder) decodeBase64(text []byte) bool {
 		return false
 	}
 	// The tokens of the envelope point into the text that is left now.
-	d.checkTypes()
 	e.seen, e.strings, e.escaped = 0, 0, 0
 	e.data = out
 	e.Raw, e.doc, d.b, d.base64 = out, out, out, true

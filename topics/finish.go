@@ -65,9 +65,7 @@ const noStrings = 1<<fieldSessionContext | 1<<fieldCEData | 1<<fieldRecordCount
 // check notes what is missing and what has a wrong type or value, once the fields are filled.
 func (d *decoder) check() {
 	d.checkTypes()
-	if len(d.e.Action) == 0 {
-		d.missing(fieldAction)
-	}
+	d.missing(fieldAction, d.e.Action)
 	d.checkStatus()
 	d.checkClassification()
 	d.checkTimestamp()
@@ -137,7 +135,7 @@ func (d *decoder) checkStatus() {
 		e.Status = StatusAttempt
 	default:
 		if text == nil {
-			d.missing(fieldStatus)
+			d.missing(fieldStatus, nil)
 			return
 		}
 		d.fail(ReasonBadType, "field status is %s: it must be attempt, success or failure", show(text))
@@ -159,7 +157,7 @@ func (d *decoder) checkClassification() {
 func (d *decoder) checkTimestamp() {
 	text := d.timestamp
 	if text == nil {
-		d.missing(fieldTimestamp)
+		d.missing(fieldTimestamp, nil)
 		return
 	}
 	t, err := ParseTimestamp(text)
@@ -170,15 +168,19 @@ func (d *decoder) checkTimestamp() {
 	d.e.Time = t
 }
 
-// missing notes that a required field is absent, null or empty. One of a wrong type has been noted already.
-func (d *decoder) missing(f field) {
+// missing notes that a required field is absent, null or empty; text is what was taken of it. A field of a wrong type or
+// one that occurs twice has been noted as such.
+func (d *decoder) missing(f field, text []byte) {
 	bit := uint64(1) << f
-	if d.repeated&bit != 0 {
+	if len(text) > 0 || d.repeated&bit != 0 {
 		return
 	}
 	if e := d.e; e.seen&bit != 0 && e.strings&bit == 0 && d.b[e.tokens[f].start] != 'n' {
 		return
 	}
-	d.fail(ReasonMissingField, "field %s is missing or empty: every event needs timestamp, action and status",
-		fieldNames[f])
+	need := "every event needs timestamp, action and status"
+	if f >= fieldCESpecVersion {
+		need = "every CloudEvent needs specversion, id and source"
+	}
+	d.fail(ReasonMissingField, "field %s is missing or empty: %s", fieldNames[f], need)
 }

@@ -14,7 +14,7 @@ func (d *decoder) object(i, depth int, in scope) int {
 	}
 	for {
 		if i >= len(b) || b[i] != '"' {
-			return d.malformed(i, syntaxKey)
+			return d.unexpected(i, syntaxKey)
 		}
 		at, s := scanPlain(b, i+1), syntaxOK
 		if at >= len(b) || b[at] != '"' {
@@ -33,7 +33,7 @@ func (d *decoder) object(i, depth int, in scope) int {
 		}
 		if at++; at >= len(b) || b[at] != ':' {
 			if at = skipSpace(b, at); at >= len(b) || b[at] != ':' {
-				return d.malformed(at, syntaxColon)
+				return d.unexpected(at, syntaxColon)
 			}
 		}
 		if at++; at >= len(b) || b[at] <= ' ' {
@@ -93,6 +93,14 @@ func (d *decoder) object(i, depth int, in scope) int {
 			i = skipSpace(b, i)
 		}
 	}
+}
+
+// unexpected notes that the text at byte i is not what s says, or has come to its end.
+func (d *decoder) unexpected(i int, s syntax) int {
+	if i >= len(d.b) {
+		s = syntaxEnd
+	}
+	return d.malformed(i, s)
 }
 
 // nested reads an object that is the value of a field and not skipped.
