@@ -170,11 +170,11 @@ var kinds = []struct {
 	{`"action":"noise","status":"attempt"`, 0},
 }
 
-func draw(t *rapid.T) *history {
+func draw(t *rapid.T, maxEpisodes ...int64) *history {
 	conf := detect.Default()
 	h := &history{cfg: oracle.Config{Integrity: 5, Refresh: 60 * second, Future: 5 * 60 * second}}
 	conf.Grace = time.Duration(rapid.SampledFrom([]int64{0, 20, 100}).Draw(t, "grace")) * time.Second
-	conf.MaxEpisode = time.Duration(rapid.SampledFrom([]int64{60, 300, 86400}).Draw(t, "max")) * time.Second
+	conf.MaxEpisode = time.Duration(rapid.SampledFrom(maxEpisodes).Draw(t, "max")) * time.Second
 	conf.StateTTL = time.Hour
 	conf.Rules = map[string]detect.Settings{}
 	var longest int64
@@ -304,7 +304,7 @@ func oracleLines(revs []oracle.Revision) []string {
 func TestEngineEqualsNaive(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		h := draw(t)
+		h := draw(t, 60, 300, 86400)
 		naive, r := oracle.NewNaive(h.cfg), newRun(h.engine)
 		var want oracle.Counts
 		var pr engine.Prepared
@@ -324,7 +324,7 @@ func TestEngineEqualsNaive(t *testing.T) {
 func TestEngineBatchesAndRestarts(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		h := draw(t)
+		h := draw(t, 60, 300, 86400)
 		one, restarts, batches := newRun(h.engine), newRun(h.engine), newRun(h.engine)
 		restarts.limit = 1
 		var pr engine.Prepared
