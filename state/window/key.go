@@ -36,6 +36,7 @@ type Key struct {
 	dirty   bool
 	saved   saved  // head as last written or loaded
 	dropped []part // parts written before that no longer exist
+	ids     ids
 	sweep   int64  // no chunk is past its retention while the clock is not beyond this: saves looking
 	events  []Emission
 	grown   []*Episode // scratch of one Accept
@@ -85,6 +86,9 @@ func (k *Key) Late(t, grace int64) bool {
 // Find looks for an event of the same identity among the retained entries. duplicate: its canonical hash is the same
 // too, so it is a second delivery; conflict: there is one with the same identity and other content, and no duplicate.
 func (k *Key) Find(id [16]byte, hash [32]byte) (duplicate, conflict bool) {
+	if k.absent(id) {
+		return false, false
+	}
 	look := func(es []Entry) bool {
 		for i := range es {
 			if es[i].ID != id {
@@ -175,6 +179,7 @@ func (k *Key) entry(seq uint64) *Entry {
 // append adds the entry to the tail and seals the tail when it is full.
 func (k *Key) append(e *Entry) {
 	k.tail = append(k.tail, *e)
+	k.ids.add(e.ID)
 	k.accepted++
 	if len(k.tail) < ChunkSize {
 		return
@@ -201,6 +206,7 @@ func (k *Key) Clear() {
 }
 
 func (k *Key) dropChunkPart(c *chunk) {
+	k.ids.remove(c.entries)
 	if c.saved {
 		k.dropped = append(k.dropped, part{suffix: topics.AppendChunk(nil, uint32(c.number)), hash: c.hash})
 	}
@@ -236,5 +242,5 @@ func (k *Key) Size() int {
 	for _, e := range k.episodes {
 		n += episodeSize + len(e.evidence)*entrySize
 	}
-	return n + len(k.chunks)*96
+	return n + len(k.chunks)*96 + len(k.ids)*24
 }
