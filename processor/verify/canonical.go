@@ -6,23 +6,23 @@ import (
 	"tocsin/topics"
 )
 
-// prefixes are the names of the canonical fields as they stand in the canonical string.
-var prefixes = func() (p [topics.NumCanonical]string) {
-	for i, name := range topics.CanonicalNames() {
-		if p[i] = "|" + name + ":"; i == 0 {
-			p[i] = name + ":"
-		}
-	}
-	return p
-}()
+// canonicalField is how a field begins in the canonical string.
+type canonicalField struct {
+	prefix   string
+	required bool // printed as it is; the others become null when they are falsy
+}
 
-// required tells the fields that are printed as they are; the others become null when they are falsy.
-var required = func() (r [topics.NumCanonical]bool) {
-	for i, name := range topics.CanonicalNames() {
-		r[i] = name == "action" || name == "status" || name == "timestamp"
-	}
-	return r
-}()
+// canonicalFields has the fields in the order of [topics.CanonicalNames].
+var canonicalFields = [topics.NumCanonical]canonicalField{
+	{"action:", true},
+	{"|organizationId:", false},
+	{"|outcomeDescription:", false},
+	{"|principalId:", false},
+	{"|status:", true},
+	{"|targetResourceId:", false},
+	{"|targetResourceType:", false},
+	{"|timestamp:", true},
+}
 
 // AppendCanonical appends the canonical string of e in UTF-8: the eight fields in their order, each as its name, a
 // colon and its value as JSON.stringify prints it, joined by "|". The five optional fields are null when absent or
@@ -31,15 +31,15 @@ var required = func() (r [topics.NumCanonical]bool) {
 // It also works on an event that Decode refused with ambiguous_field or a later reason (see
 // [topics.Event.CanonicalToken]).
 func AppendCanonical(dst []byte, e *topics.Event) []byte {
-	for i := range topics.NumCanonical {
-		dst = append(dst, prefixes[i]...)
+	for i, f := range &canonicalFields {
+		dst = append(dst, f.prefix...)
 		token, plain := e.CanonicalToken(i)
 		switch {
-		case plain && (required[i] || len(token) > len(`""`)):
+		case plain && (f.required || len(token) > len(`""`)):
 			dst = append(dst, token...) // JSON.stringify escapes no character that may stand without escape
-		case required[i] && token == nil:
+		case f.required && token == nil:
 			dst = append(dst, "undefined"...)
-		case !required[i] && topics.Falsy(token):
+		case !f.required && topics.Falsy(token):
 			dst = append(dst, "null"...)
 		default:
 			dst = appendValue(dst, token)
