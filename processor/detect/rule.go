@@ -111,8 +111,8 @@ func (r *Rule) seal(b *builtin, except []string, lists, hours string, grace int6
 	if r.Kind == KindIntegrity {
 		group = "kind,source,partition"
 	}
-	r.canonical = fmt.Sprintf("tocsin rule 1\nid=%s\n%sgroup=%s\nthreshold=%d\nwindow=%d\ncooldown=%d\nmax_episode=%d\ngrace=%d\n",
-		r.ID, match, group, r.Threshold, r.Window, r.Cooldown, r.MaxEpisode, grace)
+	r.canonical = fmt.Sprintf("tocsin rule 1\n%sgroup=%s\nthreshold=%d\nwindow=%d\ncooldown=%d\nmax_episode=%d\ngrace=%d\n",
+		match, group, r.Threshold, r.Window, r.Cooldown, r.MaxEpisode, grace)
 	v := sha256.Sum256([]byte(r.canonical))
 	copy(r.Version[:], v[:])
 }

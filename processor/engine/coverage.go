@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"tocsin/topics"
+)
 
 // coverageEvery is the length of a coverage interval in record time.
 const coverageEvery = int64(time.Minute)
@@ -22,12 +26,15 @@ func (p *Partition) coverage(offset int64, fx *Effects) {
 		open.ChainHead = chain
 	}
 	open.From, open.FromTime = offset, now
-	clear(open.Counts.DeadLetters[:])
-	open.Counts.Judged, open.Counts.Duplicates, open.Counts.Ticks, open.Counts.Exempted, open.Counts.IDConflicts = 0, 0, 0, 0, 0
+	open.Counts = topics.Counts{}
 	p.seal.RuleSet = rules
 }
 
 // closeCoverage encodes the record of the open interval, which ends before this offset.
 func (p *Partition) closeCoverage(to, toTime int64) (value []byte, chain [32]byte) {
-	return nil, p.seal.Coverage.ChainHead
+	open := &p.seal.Coverage
+	c := topics.Coverage{Partition: p.cfg.Partition, TopicID: p.cfg.TopicID, From: open.From, To: to,
+		FromTime: topics.Timestamp(open.FromTime), ToTime: topics.Timestamp(toTime), Counts: open.Counts, RuleSet: p.seal.RuleSet}
+	c.Link(open.ChainHead)
+	return c.Append(nil), c.Chain
 }

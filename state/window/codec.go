@@ -59,8 +59,8 @@ func (k *Key) appendHead(dst []byte, grace int64) []byte {
 	for i := range k.chunks {
 		c := &k.chunks[i]
 		dst = binary.AppendUvarint(dst, c.number-number)
-		dst = binary.AppendVarint(dst, c.min-t)
-		dst = binary.AppendUvarint(dst, uint64(c.max-c.min))
+		dst = binary.AppendVarint(dst, (c.min-t)/coarse)
+		dst = binary.AppendUvarint(dst, uint64((c.max-c.min)/coarse))
 		dst = binary.AppendUvarint(dst, c.mask)
 		number, t = c.number, c.min
 	}

@@ -45,7 +45,7 @@ type Key struct {
 
 type chunk struct {
 	number   uint64
-	min, max int64  // event time
+	min, max int64  // event time, rounded out to whole seconds: 625 chunks must fit a head of 8 kB
 	mask     uint64 // union
 	entries  []Entry
 	saved    bool
@@ -63,6 +63,9 @@ type part struct {
 	suffix []byte
 	hash   [32]byte
 }
+
+// coarse is the unit of a chunk's time range.
+const coarse = int64(1e9)
 
 const noClock = math.MinInt64
 
@@ -189,6 +192,7 @@ func (k *Key) append(e *Entry) {
 		c.min, c.max = min(c.min, c.entries[i].Time), max(c.max, c.entries[i].Time)
 		c.mask |= c.entries[i].Mask
 	}
+	c.min, c.max = floorTo(c.min, coarse), -floorTo(-c.max, coarse)
 	k.chunks = append(k.chunks, c)
 	k.sweep = min(k.sweep, c.max+k.keep(c.mask))
 	k.tail = nil

@@ -104,8 +104,8 @@ func (k *Key) decodeHead(value []byte) error {
 			r.fail("chunks out of order")
 		}
 		number += d
-		t += r.varint()
-		k.chunks[i] = chunk{number: number, min: t, max: t + int64(r.uvarint()), mask: r.uvarint()}
+		t += r.varint() * coarse
+		k.chunks[i] = chunk{number: number, min: t, max: t + int64(r.uvarint())*coarse, mask: r.uvarint()}
 	}
 	k.tail = r.entries()
 	if len(k.tail) >= ChunkSize || uint64(len(k.tail)) != k.accepted%ChunkSize {
