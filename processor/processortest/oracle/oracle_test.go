@@ -7,9 +7,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// check runs a property over some two thousand histories.
+// check runs a property over some thousand histories.
 func check(t *testing.T, property func(*rapid.T)) {
-	for range 20 {
+	for range 10 {
 		rapid.Check(t, property)
 	}
 }
