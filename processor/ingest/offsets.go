@@ -1,6 +1,10 @@
 package ingest
 
-import "slices"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 // Offsets is a set of offsets per partition, kept as ranges.
 type Offsets struct {
@@ -64,4 +68,23 @@ func (o *Offsets) Len(partition int32) int64 {
 		n += r.To - r.From
 	}
 	return n
+}
+
+// Between is the number of offsets of the partition from one to below another.
+func (o *Offsets) Between(partition int32, from, to int64) int64 {
+	rs := o.parts[partition]
+	first, _ := slices.BinarySearchFunc(rs, from, func(r Range, at int64) int { return cmp.Compare(r.To, at) })
+	var n int64
+	for _, r := range rs[first:] {
+		if r.From >= to {
+			break
+		}
+		n += max(0, min(r.To, to)-max(r.From, from))
+	}
+	return n
+}
+
+// Beyond is the number of offsets of the partition at or above this one.
+func (o *Offsets) Beyond(partition int32, offset int64) int64 {
+	return o.Between(partition, offset, math.MaxInt64)
 }

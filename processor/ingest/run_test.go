@@ -248,6 +248,10 @@ func TestOffsets(t *testing.T) {
 	require.Equal(t, Range{3, 21}, o.Bounds(1))
 	require.Equal(t, int64(5), o.Len(1))
 	require.Equal(t, []int32{1}, o.Partitions())
+	require.Equal(t, int64(3), o.Between(1, 4, 9))
+	require.Equal(t, int64(0), o.Between(1, 5, 7))
+	require.Equal(t, int64(3), o.Beyond(1, 7))
+	require.Equal(t, int64(0), o.Beyond(2, 0))
 }
 
 func TestSign(t *testing.T) {

@@ -1,0 +1,145 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tocsin/topics"
+)
+
+// WatchConfig says where the processor's traces are.
+type WatchConfig struct {
+	Connect    Connect
+	Group      string // the processor's consumer group
+	Input      string
+	Changelog  string
+	Seals      string
+	DeadLetter string
+	// Progress is called while waiting; nil for never.
+	Progress func(Progress)
+}
+
+// Watch remembers how far the processor's topics were before a run, so that afterwards only what is new is read.
+type Watch struct {
+	cfg       WatchConfig
+	changelog map[int32]Range
+	seals     map[int32]Range
+	dead      map[int32]Range
+}
+
+// NewWatch looks at the topics. It must be called before anything is written.
+func NewWatch(ctx context.Context, cfg WatchConfig) (*Watch, error) {
+	cl, err := cfg.Connect()
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	w := &Watch{cfg: cfg}
+	// The seals topic first: a coverage record that belongs to a seal before the changelog's end may then be read and is
+	// left out by its offsets, but none that comes after it is missed.
+	for _, t := range []struct {
+		name string
+		to   *map[int32]Range
+	}{{cfg.Seals, &w.seals}, {cfg.DeadLetter, &w.dead}, {cfg.Changelog, &w.changelog}} {
+		if *t.to, err = Ends(ctx, cl, t.name); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// Running says whether a processor is there: whether its group has members.
+func (w *Watch) Running(ctx context.Context) (bool, error) {
+	cl, err := w.cfg.Connect()
+	if err != nil {
+		return false, err
+	}
+	defer cl.Close()
+	groups, err := kadm.NewClient(cl).DescribeGroups(ctx, w.cfg.Group)
+	if err != nil {
+		return false, fmt.Errorf("describe group %s: %w", w.cfg.Group, err)
+	}
+	g := groups[w.cfg.Group]
+	return g.Err == nil && len(g.Members) > 0, nil
+}
+
+// pollEvery is the pause between two looks at the group's offsets.
+const pollEvery = 100 * time.Millisecond
+
+// Wait returns when the group has committed past everything written. It waits as long as ctx allows.
+func (w *Watch) Wait(ctx context.Context, written *Offsets) error {
+	cl, err := w.cfg.Connect()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	var total int64
+	for _, p := range written.Partitions() {
+		total += written.Len(p)
+	}
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		committed, err := adm.FetchOffsets(ctx, w.cfg.Group)
+		if err != nil {
+			return fmt.Errorf("fetch offsets of group %s: %w", w.cfg.Group, err)
+		}
+		var left int64
+		for _, p := range written.Partitions() {
+			at := int64(0)
+			if o, ok := committed.Lookup(w.cfg.Input, p); ok {
+				at = max(o.At, 0)
+			}
+			left += written.Beyond(p, at)
+		}
+		if w.cfg.Progress != nil {
+			w.cfg.Progress(Progress{Phase: "judging", Done: total - left, Total: total})
+		}
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d records are not judged yet: %w", left, total, context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
+// lastSeal finds the last seal of a changelog partition below its end as of the watch; ok is false for none.
+func (w *Watch) lastSeal(ctx context.Context, partition int32) (seal topics.Seal, ok bool, err error) {
+	all := w.changelog[partition]
+	for span := int64(1000); ; span *= 8 {
+		from := max(all.From, all.To-span)
+		err = w.readSeals(ctx, map[int32]Range{partition: {From: from, To: all.To}}, func(s topics.Seal) { seal, ok = s, true })
+		if err != nil || ok || from == all.From {
+			return seal, ok, err
+		}
+	}
+}
+
+// readSeals passes on every seal in the ranges of the changelog.
+func (w *Watch) readSeals(ctx context.Context, ranges map[int32]Range, each func(topics.Seal)) error {
+	var bad error
+	err := ReadLog(ctx, w.cfg.Connect, w.cfg.Changelog, ranges, func(r *kgo.Record) bool {
+		if !topics.IsSealKey(r.Key) {
+			return true
+		}
+		s, err := topics.DecodeSeal(r.Value)
+		if err != nil {
+			bad = fmt.Errorf("changelog partition %d offset %d: %w", r.Partition, r.Offset, err)
+			return false
+		}
+		each(s)
+		return true
+	})
+	if bad != nil {
+		return bad
+	}
+	return err
+}
