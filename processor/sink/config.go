@@ -1,0 +1,96 @@
+package sink
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Defaults of [Config].
+const (
+	DefaultMaxBatch      = 2000
+	DefaultBatchTimeout  = 30 * time.Second
+	DefaultRetryMin      = 100 * time.Millisecond
+	DefaultRetryMax      = 5 * time.Second
+	DefaultEvidenceEvery = 5 * time.Second
+	DefaultWatchEvery    = 15 * time.Second
+)
+
+// Config is what a [Sink] needs. Kafka, Pool, Topic and Group must be set.
+type Config struct {
+	// Kafka holds what it takes to reach the cluster: seed brokers, TLS, SASL, client id. The sink adds what concerns
+	// consuming.
+	Kafka []kgo.Opt
+	// Pool reaches the database the migrations were run on. It stays the caller's to close. Four connections suffice.
+	Pool *pgxpool.Pool
+	// Topic is the alerts topic, e.g. audit.alerts.
+	Topic string
+	// Group is the consumer group that shares the partitions out among sinks. It holds no offsets.
+	Group string
+	// MaxBatch is the largest number of records stored in one SQL transaction. A larger one is faster and holds more
+	// in memory. Defaults to 2,000.
+	MaxBatch int
+	// BatchTimeout is how long one SQL transaction may take before it is given up and tried again: it finds out that a
+	// database does not answer. Defaults to 30 s.
+	BatchTimeout time.Duration
+	// RetryMin and RetryMax are the first and the longest pause between two tries. Default to 100 ms and 5 s.
+	RetryMin, RetryMax time.Duration
+	// EvidenceOff lists organisations whose evidence records are not copied; ids, offsets and hashes still are.
+	EvidenceOff []string
+	// EvidenceEvery is how often the queue of evidence is looked at, besides after each stored batch. Defaults to 5 s.
+	EvidenceEvery time.Duration
+	// WatchEvery is how often lag and identity of the topic are looked at. Defaults to 15 s.
+	WatchEvery time.Duration
+	// Log must not be nil.
+	Log *slog.Logger
+	// Registerer takes the metrics; nil for none.
+	Registerer prometheus.Registerer
+	// Now is the wall clock for health and durations, never for what is stored. Defaults to time.Now.
+	Now func() time.Time
+
+	// hook, in tests, is called at each named step of a transaction; an error stands for a crash there.
+	hook func(step string) error
+	// beyondGrace is how long a position may lie beyond the end of the log before the sink stops.
+	beyondGrace time.Duration
+}
+
+// withDefaults returns c with every optional field set, or says what is missing.
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	need := func(ok bool, name string) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("sink: %s must be set", name))
+		}
+	}
+	need(c.Pool != nil, "Pool")
+	need(len(c.Kafka) > 0, "Kafka")
+	need(c.Topic != "", "Topic")
+	need(c.Group != "", "Group")
+	need(c.Log != nil, "Log")
+	orDefault(&c.MaxBatch, DefaultMaxBatch)
+	orDefault(&c.BatchTimeout, DefaultBatchTimeout)
+	orDefault(&c.RetryMin, DefaultRetryMin)
+	orDefault(&c.RetryMax, DefaultRetryMax)
+	orDefault(&c.EvidenceEvery, DefaultEvidenceEvery)
+	orDefault(&c.WatchEvery, DefaultWatchEvery)
+	orDefault(&c.beyondGrace, 30*time.Second)
+	need(c.RetryMin <= c.RetryMax, "RetryMin <= RetryMax")
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.hook == nil {
+		c.hook = func(string) error { return nil }
+	}
+	return c, errors.Join(errs...)
+}
+
+func orDefault[T int | time.Duration](field *T, value T) {
+	if *field <= 0 {
+		*field = value
+	}
+}
