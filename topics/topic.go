@@ -103,8 +103,8 @@ func Specs(c SpecConfig) ([]Spec, error) {
 		{Role: RoleAlerts, Name: c.Names.Alerts, Partitions: n, Configs: alerts()},
 		{Role: RoleDeadLetter, Name: c.Names.DeadLetter, Partitions: n, Configs: c.deadLetter()},
 		{Role: RoleChangelog, Partitions: n, SamePartitions: true, Configs: changelog()},
-		{Role: RoleSeals, Partitions: 1, Configs: keep(400 * 24 * time.Hour)},
-		{Role: RoleRoute, Partitions: n, Configs: keep(7 * 24 * time.Hour)},
+		{Role: RoleSeals, Partitions: 1, Configs: append(keep(400*24*time.Hour), segments())},
+		{Role: RoleRoute, Partitions: n, Configs: append(keep(7*24*time.Hour), segments())},
 		{Role: RoleRouteChangelog, Partitions: n, SamePartitions: true, Configs: changelog()},
 		{Role: RoleRules, Partitions: 1, SamePartitions: true, Configs: compacted()},
 		{Role: RoleOps, Partitions: 1, Configs: compacted()},
@@ -182,27 +182,30 @@ func (c *SpecConfig) deadLetter() []ConfigSpec {
 
 func alerts() []ConfigSpec {
 	return []ConfigSpec{
-		{Key: "cleanup.policy", Value: "compact,delete", Rule: SameSet, Why: "the last revision of each alert is kept until its time is over"},
+		{Key: "cleanup.policy", Value: "compact,delete", Rule: SameSet,
+			Why: "alerts would pile up, or go while their episode is open"},
 		millis("retention.ms", 90*24*time.Hour, "alerts would go before the sink has to have read them", false),
 		millis("min.compaction.lag.ms", 24*time.Hour, "readers would miss revisions", true),
-		{Key: "max.message.bytes", Value: strconv.Itoa(mib), Rule: AtLeast, Why: "a revision is up to 64 KiB, a batch up to 1 MiB"},
+		{Key: "max.message.bytes", Value: strconv.Itoa(mib), Rule: AtLeast,
+			Why: "a revision has up to 64 KiB, a batch of them up to 1 MiB"},
 		appendTime("retention would go by the producer's clock"),
 	}
 }
 
 func changelog() []ConfigSpec {
-	return append(compacted(),
-		millis("delete.retention.ms", TombstoneRetention, "state that has been away for long would bring removed keys back", false))
+	return append(compacted(), millis("delete.retention.ms", TombstoneRetention,
+		"state that has been away for long would bring removed keys back", false))
 }
 
 func compacted() []ConfigSpec {
 	return []ConfigSpec{
 		{Key: "cleanup.policy", Value: "compact", Rule: SameSet, Why: "state would go by age, or grow without end"},
 		appendTime("compaction would go by the producer's clock"),
-		{Key: "segment.bytes", Value: strconv.Itoa(segmentBytes), Rule: AtMost, Advice: true,
-			Why: "the segment being written is never compacted: large ones make restores long"},
-		{Key: "min.cleanable.dirty.ratio", Value: "0.2", Rule: AtMost, Advice: true, Why: "restores would read many outdated records"},
-		{Key: "max.message.bytes", Value: strconv.Itoa(internalMaxMessage), Rule: AtLeast, Why: "a batch of changes may not fit"},
+		segments(),
+		{Key: "min.cleanable.dirty.ratio", Value: "0.2", Rule: AtMost, Advice: true,
+			Why: "restores would read many outdated records"},
+		{Key: "max.message.bytes", Value: strconv.Itoa(internalMaxMessage), Rule: AtLeast,
+			Why: "a batch of changes may not fit"},
 	}
 }
 
@@ -213,6 +216,11 @@ func keep(d time.Duration) []ConfigSpec {
 		millis("retention.ms", d, "records would go too early", false),
 		appendTime("retention would go by the producer's clock"),
 	}
+}
+
+func segments() ConfigSpec {
+	return ConfigSpec{Key: "segment.bytes", Value: strconv.Itoa(segmentBytes), Rule: AtMost, Advice: true,
+		Why: "the segment being written is neither compacted nor deleted: large ones keep what is outdated"}
 }
 
 func millis(key string, d time.Duration, why string, advice bool) ConfigSpec {

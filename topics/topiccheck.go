@@ -62,11 +62,12 @@ func Check(specs []Spec, live map[string]Description) []Difference {
 
 func (s *Spec) missing() Difference {
 	d := Difference{
-		Topic: s.Name, Role: s.Role, What: "topic", Want: fmt.Sprintf("there, with %d partitions", s.Partitions), Have: "missing",
-		Why: "nothing can be read from it or written to it", Remedy: "Remedy: tocsin topics init",
+		Topic: s.Name, Role: s.Role, What: "topic", Have: "missing",
+		Want: fmt.Sprintf("there, with %d partitions", s.Partitions),
+		Why:  "nothing can be read from it or written to it", Remedy: "Remedy: tocsin topics init",
 	}
 	if s.External {
-		d.Remedy = "Remedy: create it as your producers need it, or let tocsin topics init --input do it"
+		d.Remedy = "Remedy: create it as your producers need it, or let tocsin topics init do it"
 	}
 	return d
 }
