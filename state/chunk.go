@@ -13,7 +13,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/sstable"
 )
 
-// chunk collects database records in memory until they are sorted into one table. Of records with one key the last wins.
+// chunk collects database records in memory until they are sorted into one table. Of records with one key the last
+// wins.
 type chunk struct {
 	buf  []byte
 	recs []chunkRecord

@@ -16,10 +16,11 @@ var (
 	ErrNewerFormat = errors.New("state folder has a newer format")
 	// ErrStaleStage is returned by Apply when the partition has moved on since the stage was begun.
 	ErrStaleStage = errors.New("stage is out of date")
-	// ErrDamaged is returned by a tail restore whose changes agree with their seals while the state under them does not: use
-	// a full one.
+	// ErrDamaged is returned by a tail restore whose changes agree with their seals while the state under them does not:
+	// use a full one.
 	ErrDamaged = errors.New("state on disk does not agree with its seal: restore in full")
-	// ErrTailTooLong is returned by a tail restore that cannot check what it has read within its memory bound: use a full one.
+	// ErrTailTooLong is returned by a tail restore that cannot check what it has read within its memory bound: use a full
+	// one.
 	ErrTailTooLong = errors.New("tail cannot be verified within its bound: restore in full")
 )
 

@@ -252,8 +252,7 @@ func (f *full) finish(next int64) error {
 	if err := b.Delete(prefix(l.p, storeProgress), nil); err != nil {
 		return err
 	}
-	pos := Position{ChangelogTopicID: f.at.topicID, ChangelogNext: next, AppliedAt: l.s.cfg.Now().UnixNano(), Seal: f.at.seal}
-	return l.commit(b, &pos)
+	return l.commit(b, l.positionAt(f.at.topicID, next, &f.at.seal))
 }
 
 // reindex reads the restored data: it adds up the hashes and writes the index entries of all heads.

@@ -88,8 +88,8 @@ func (l *Lease) Partition() Partition { return l.p }
 // Epoch grows with every lease given in this process.
 func (l *Lease) Epoch() uint64 { return l.epoch }
 
-// Release ends the lease and begins a flush, without waiting for it. It waits for an Apply in progress; a stage that has
-// not been applied by then never will be (ErrLeaseLost). To release twice does nothing.
+// Release ends the lease and begins a flush, without waiting for it. It waits for an Apply in progress; a stage that
+// has not been applied by then never will be (ErrLeaseLost). To release twice does nothing.
 func (l *Lease) Release() {
 	l.end()
 	l.s.flushSoon()

@@ -16,15 +16,15 @@ type metrics struct {
 }
 
 func newMetrics(s *Store, reg prometheus.Registerer) (*metrics, error) {
-	const ns, sub = "tocsin", "state"
+	opts := func(name, help string) prometheus.CounterOpts {
+		return prometheus.CounterOpts{Namespace: "tocsin", Subsystem: "state", Name: name, Help: help}
+	}
 	m := &metrics{
-		reg: reg,
-		batches: prometheus.NewCounter(prometheus.CounterOpts{Namespace: ns, Subsystem: sub, Name: "applied_partitions_total",
-			Help: "Partitions applied, summed over all transactions."}),
-		changes: prometheus.NewCounter(prometheus.CounterOpts{Namespace: ns, Subsystem: sub, Name: "applied_changes_total",
-			Help: "Changes applied."}),
-		restored: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Subsystem: sub, Name: "restored_records_total",
-			Help: "Changelog records read by restores."}, []string{"mode"}),
+		reg:     reg,
+		batches: prometheus.NewCounter(opts("applied_partitions_total", "Partitions applied, summed over transactions.")),
+		changes: prometheus.NewCounter(opts("applied_changes_total", "Changes applied.")),
+		restored: prometheus.NewCounterVec(
+			opts("restored_records_total", "Changelog records read by restores."), []string{"mode"}),
 	}
 	m.all = []prometheus.Collector{m.batches, m.changes, m.restored, pebbleCollector{s}}
 	if reg == nil {

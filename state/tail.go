@@ -293,14 +293,18 @@ func (t *tail) write(next int64) error {
 	}
 	clear(t.overlay)
 	t.bytes = 0
-	pos := Position{ChangelogTopicID: t.r.cfg.TopicID, ChangelogNext: next, AppliedAt: s.cfg.Now().UnixNano(), Seal: t.last}
-	return l.commit(b, &pos)
+	return l.commit(b, l.positionAt(t.r.cfg.TopicID, next, &t.last))
 }
 
 func (t *tail) abort() { t.overlay = nil }
 
-// commit writes a restore's batch together with the new position (nil: there is none until the restore has ended), while
-// the lease holds.
+// positionAt is the position after this seal, now.
+func (l *Lease) positionAt(topicID [16]byte, next int64, seal *topics.Seal) *Position {
+	return &Position{ChangelogTopicID: topicID, ChangelogNext: next, AppliedAt: l.s.cfg.Now().UnixNano(), Seal: *seal}
+}
+
+// commit writes a restore's batch together with the new position (nil: there is none until the restore has ended),
+// while the lease holds.
 func (l *Lease) commit(b *pebble.Batch, pos *Position) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

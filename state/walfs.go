@@ -10,7 +10,7 @@ import (
 //
 // Pebble writes a record to its log file only when a whole 32 KiB block is full, or when a commit asks for a sync.
 // Committing without sync would keep the last block in the process, and a kill would lose it. So every commit asks for
-// a sync, for which Pebble writes all it has with write(2), and this file system leaves out the fsync that would follow.
+// a sync, for which Pebble writes all it has with write(2), and this file system leaves out the fsync that follows.
 //
 // When a log is complete it is synced for real: Pebble takes a log that is not the last one for corrupt if it ends
 // uncleanly, so a machine that lost its page cache could not open the store. That is one fsync per memtable.
