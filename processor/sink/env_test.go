@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -224,4 +225,16 @@ func (e *env) snapshot() string {
 			UNION ALL SELECT 'evidence ' || alert_id || ' ' || topic || ' ' || partition || ' ' || "offset" FROM alert_evidence
 			UNION ALL SELECT 'reject ' || partition || ' ' || "offset" || ' ' || sqlstate FROM alert_rejects
 		) l (line)`)
+}
+
+// remedy is the statement an error ends with.
+func remedy(err error) string {
+	_, sql, _ := strings.Cut(err.Error(), "run in the database: ")
+	return sql
+}
+
+func kadmOffset(topic string, partition int32, at int64) kadm.Offsets {
+	var o kadm.Offsets
+	o.AddOffset(topic, partition, at, -1)
+	return o
 }
