@@ -13,7 +13,7 @@ func HexHMAC(t testing.TB, key []byte, text string) string {
 	require.NoError(t, err)
 	sum, err := m.hexSum([]byte(text), NewScratch())
 	require.NoError(t, err)
-	return string(sum)
+	return string(sum[:])
 }
 
 // AppendValue is appendValue for tests.

@@ -13,9 +13,12 @@ type Scratch struct {
 	digest    hash.Hash
 	state     encoding.BinaryUnmarshaler // digest, as what can be set to a saved state
 	sum       []byte
-	hashText  [2 * sha256.Size]byte
-	macText   [2 * sha256.Size]byte
+	hashText  hexDigest
+	macText   hexDigest
 }
+
+// hexDigest is a digest in lower-case hex.
+type hexDigest [2 * sha256.Size]byte
 
 // keepBytes bounds the memory a Scratch keeps after a large event.
 const keepBytes = 64 << 10
@@ -65,7 +68,7 @@ func padded(key [sha256.BlockSize]byte, pad byte) ([]byte, error) {
 
 // hexSum returns the HMAC of text in lower-case hex, in memory of s. An error is impossible with states this process
 // saved; a wrong state would give a signature that matches nothing.
-func (m *mac) hexSum(text []byte, s *Scratch) ([]byte, error) {
+func (m *mac) hexSum(text []byte, s *Scratch) (*hexDigest, error) {
 	if err := s.state.UnmarshalBinary(m.inner); err != nil {
 		return nil, err
 	}
@@ -77,5 +80,5 @@ func (m *mac) hexSum(text []byte, s *Scratch) ([]byte, error) {
 	s.digest.Write(s.sum)
 	s.sum = s.digest.Sum(s.sum[:0])
 	hex.Encode(s.macText[:], s.sum)
-	return s.macText[:], nil
+	return &s.macText, nil
 }
