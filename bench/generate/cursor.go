@@ -42,7 +42,14 @@ func (c *Cursor) At(i int, rec *Record) {
 		e.signing = hashed // nobody has a key: then verification has none to compare with either
 	}
 	rec.Timestamp = c.g.recordTime(i)
-	rec.Key = append(append(append(rec.Key[:0], e.org...), '/'), e.principal...)
+	who := e.principal
+	if who == "" {
+		who = e.address
+	}
+	if who == "" {
+		who = "unknown"
+	}
+	rec.Key = append(append(append(rec.Key[:0], e.org...), '/'), who...)
 	rec.Value = c.value(rec.Value[:0], &e)
 	rec.Class = c.class(&e)
 	rec.Class.Timestamp = rec.Timestamp
@@ -57,7 +64,7 @@ func (c *Cursor) class(e *event) oracle.Record {
 	case e.address != "":
 		class.Key = oracle.Key{Space: oracle.SpaceIP, Org: e.org, Value: e.address}
 	default:
-		class.Key = oracle.Key{Space: oracle.SpaceUnknown, Org: e.org, Value: "unknown"}
+		class.Key = oracle.Key{Space: oracle.SpaceUnknown, Org: e.org}
 	}
 	if e.fault != sound {
 		class.Reason = faultReasons[e.fault]
