@@ -1,0 +1,98 @@
+package processor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
+)
+
+const (
+	maxDecompress   = 64 << 20  // bytes of one input batch after decompression; a larger one is a dead letter
+	batchBytes      = 1_000_012 // of every topic but the dead letters: under max.message.bytes of all of them
+	fetchMaxBytes   = 16 << 20  // of one fetch answer
+	fetchMaxPerPart = 4 << 20
+)
+
+// groupCallbacks are the calls the client makes on its own goroutines while no poll's result is being worked on
+// (rebalances are blocked from poll to allowRebalance). blocked is the exception: it is made while a rebalance waits.
+type groupCallbacks struct {
+	assigned, revoked, lost func(context.Context, *kgo.Client, map[string][]int32)
+	blocked                 func()
+}
+
+// newGroupClient makes the client of a worker: a static member of the group with transactions of its own.
+func (p *Processor) newGroupClient(worker int, calls groupCallbacks) (*kgo.Client, error) {
+	c := &p.config
+	start := kgo.NewOffset().AtStart()
+	if c.Latest {
+		start = kgo.NewOffset().AtEnd()
+	}
+	opts := append(p.baseOptions(),
+		kgo.ConsumerGroup(c.App),
+		kgo.InstanceID(c.memberID(worker)),
+		kgo.TransactionalID(c.memberID(worker)),
+		kgo.TransactionTimeout(c.Transaction),
+		kgo.SessionTimeout(c.Session),
+		kgo.HeartbeatInterval(c.Heartbeat),
+		kgo.RebalanceTimeout(c.Session),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.ConsumeTopics(c.Topics.Input),
+		// A partition without a committed offset starts here. An offset that is out of range is an operator's decision
+		// and never a jump: the partition stops.
+		kgo.ConsumeStartOffset(start),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), // producers of audit events may use transactions
+		kgo.FetchMaxBytes(fetchMaxBytes),
+		kgo.FetchMaxPartitionBytes(fetchMaxPerPart),
+		kgo.MaxDecompressBatchBytes(maxDecompress),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.OnPartitionsAssigned(calls.assigned),
+		kgo.OnPartitionsRevoked(calls.revoked),
+		kgo.OnPartitionsLost(calls.lost),
+		kgo.OnPartitionsCallbackBlocked(func(context.Context, *kgo.Client) { calls.blocked() }),
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.RecordPartitioner(partitioner{changelog: c.Topics.Changelog, rest: kgo.StickyKeyPartitioner(nil)}),
+		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
+			if topic == c.Topics.DeadLetter {
+				return int32(p.deadLetterMax)
+			}
+			return batchBytes
+		}),
+		kgo.MaxBufferedRecords(1<<20), // a transaction is bounded by its own limits; blocking in produce would deadlock none
+	)
+	if p.cluster.version1 {
+		// Kafka's versions of this request from 5 on add the offsets implicitly, which only transaction.version 2 knows.
+		v := kversion.Tip()
+		v.SetMaxKeyVersion(int16(kmsg.TxnOffsetCommit), 4)
+		opts = append(opts, kgo.MaxVersions(v))
+	}
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("make the client of worker %d: %w", worker, err)
+	}
+	return cl, nil
+}
+
+func (p *Processor) baseOptions() []kgo.Opt {
+	opts := make([]kgo.Opt, 0, len(p.config.Kafka)+32)
+	opts = append(opts, p.config.Kafka...)
+	return append(opts, kgo.ClientID(p.config.App), kgo.WithLogger(clientLog{p.config.Log}))
+}
+
+// partitioner sends changelog records to the partition they name and everything else where its key says, as Kafka's own
+// producers do.
+type partitioner struct {
+	changelog string
+	rest      kgo.Partitioner
+}
+
+// ForTopic implements kgo.Partitioner.
+func (p partitioner) ForTopic(topic string) kgo.TopicPartitioner {
+	if topic == p.changelog {
+		return kgo.ManualPartitioner().ForTopic(topic)
+	}
+	return p.rest.ForTopic(topic)
+}

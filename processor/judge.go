@@ -1,0 +1,218 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"math"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tocsin/processor/engine"
+	"tocsin/topics"
+)
+
+const (
+	chunkRecords    = 1024 // prepared at once
+	parallelRecords = 256  // a chunk from this size on is prepared by several goroutines, if cores are free
+)
+
+// batch is what a worker has in its hands: records polled and not judged, and the transaction that is open. It belongs
+// to the worker's goroutine.
+type batch struct {
+	proc    *Processor
+	pending []pending
+	touched []*partition // in the open transaction
+	stopped []*partition // stopped since the last transaction ended; their leases are released at its end
+	taken   int          // input records in the open transaction
+	started time.Time    // of the open transaction: when its first records were polled
+	restart string       // why the client must be replaced after the transaction; "" for not
+	out     output
+
+	records  []engine.Record
+	prepared []engine.Prepared
+	headers  []topics.Header
+}
+
+// begin prepares for a new client.
+func (b *batch) begin(p *Processor, s *session) {
+	records, prepared := b.records, b.prepared
+	*b = batch{proc: p, records: records, prepared: prepared}
+	b.out = output{session: s, topics: p.config.Topics, limit: p.deadLetterMax}
+}
+
+// judge takes pending records, in offset order per partition, until none are left or the transaction is full. full: it
+// must end before the next record is taken.
+func (w *worker) judge(ctx context.Context, s *session) (full bool, err error) {
+	b := &w.batch
+	w.proc.busy.Add(1)
+	defer w.proc.busy.Add(-1)
+	for len(b.pending) > 0 {
+		p := &b.pending[0]
+		for len(p.records) > 0 && p.part.err == nil {
+			room := w.proc.config.CloseRecords - b.taken
+			if room <= 0 {
+				return true, nil
+			}
+			n := min(len(p.records), chunkRecords, room)
+			taken, full, err := w.judgeChunk(ctx, p.part, p.records[:n])
+			b.out.emit(ctx, p.part.id, p.records[:taken])
+			b.taken += taken
+			p.records = p.records[taken:]
+			if err != nil || full {
+				return full, err
+			}
+		}
+		if p.broken != nil && p.part.err == nil {
+			w.setAside(ctx, s, p.part, p.broken)
+		}
+		b.pending = b.pending[1:]
+	}
+	b.pending = nil
+	return false, nil
+}
+
+// judgeChunk judges some records of one partition and says how many it took. full: the transaction must end before the
+// next one.
+func (w *worker) judgeChunk(ctx context.Context, part *partition, records []*kgo.Record) (taken int, full bool, err error) {
+	b := &w.batch
+	b.touch(part)
+	b.prepare(records)
+	config := &w.proc.config
+	for i, r := range records {
+		if stop := part.checkNext(r.Offset); stop != nil {
+			return i, false, stop
+		}
+		done, err := part.eng.Advance(b.records[i].Timestamp, config.CloseTimers, &b.out.fx)
+		if err != nil {
+			return i, false, engineError(part.id, r.Offset, err)
+		}
+		if !done {
+			return i, true, nil // the timers fired so far are committed, with the offset still before this record
+		}
+		if err := part.eng.Step(&b.prepared[i], &b.out.fx); err != nil {
+			return i, false, engineError(part.id, r.Offset, err)
+		}
+		part.take(r.Offset, r.LeaderEpoch)
+		if b.out.size() >= config.CloseBytes {
+			return i + 1, true, nil
+		}
+	}
+	return len(records), false, nil
+}
+
+func engineError(partition int32, offset int64, err error) error {
+	stop := stopf(partition, CauseState, "see the log; `tocsin state verify` checks the state", "input offset %d cannot be judged", offset)
+	stop.Err = err
+	return stop
+}
+
+// touch makes the partition part of the transaction.
+func (b *batch) touch(part *partition) {
+	if !part.touched {
+		part.touched = true
+		b.touched = append(b.touched, part)
+	}
+}
+
+// setAside gives the verdict on a batch that cannot be read: one dead letter for its offsets. The client then goes on
+// after it.
+func (w *worker) setAside(ctx context.Context, s *session, part *partition, broken *brokenBatch) {
+	first := max(broken.first, part.floor, 0)
+	if first >= broken.next {
+		return
+	}
+	b := &w.batch
+	b.touch(part)
+	before := len(b.out.fx.DeadLetters)
+	part.eng.SetAside(first, broken.next-1, topics.ReasonDecompress, broken.err.Error(), &b.out.fx)
+	d := b.out.fx.DeadLetters[before]
+	b.out.dead = len(b.out.fx.DeadLetters)
+	b.out.emit(ctx, part.id, nil) // coverage
+	b.out.deadLetter(ctx, origin{topic: s.input, partition: part.id, first: first, last: broken.next - 1}, &d)
+	b.taken++
+	part.take(broken.next-1, broken.epoch)
+	if !s.seek(map[int32]kgo.EpochOffset{part.id: {Epoch: broken.epoch, Offset: broken.next}}) {
+		b.restart = "a batch that cannot be read was skipped before anything else of its partition"
+	}
+}
+
+// prepare decodes, verifies and matches records: no state is needed for that, so large chunks are shared among the cores
+// that are free. The results stand in b.prepared, in the order of the records.
+func (b *batch) prepare(records []*kgo.Record) {
+	for len(b.prepared) < len(records) {
+		b.prepared = append(b.prepared, engine.Prepared{})
+		b.records = append(b.records, engine.Record{})
+	}
+	b.headers = b.headers[:0]
+	for i, r := range records {
+		b.records[i] = engine.Record{
+			Offset: r.Offset, Timestamp: recordTime(r.Timestamp), Key: r.Key, Value: r.Value, Headers: b.convert(r.Headers),
+		}
+	}
+	eng := b.proc.config.Engine
+	one := func(from, to int) {
+		for i := from; i < to; i++ {
+			eng.Prepare(&b.records[i], &b.prepared[i])
+		}
+	}
+	helpers := 0
+	if len(records) >= parallelRecords {
+		helpers = b.proc.borrowCores(min(runtime.GOMAXPROCS(0)-1, 3))
+	}
+	if helpers == 0 {
+		one(0, len(records))
+		return
+	}
+	defer b.proc.returnCores(helpers)
+	share := (len(records) + helpers) / (helpers + 1)
+	var wg sync.WaitGroup
+	for h := 1; h <= helpers; h++ {
+		from, to := min(h*share, len(records)), min((h+1)*share, len(records))
+		wg.Go(func() { one(from, to) })
+	}
+	one(0, min(share, len(records)))
+	wg.Wait()
+}
+
+// convert gives the headers as the engine takes them. Few events have any.
+func (b *batch) convert(headers []kgo.RecordHeader) []topics.Header {
+	if len(headers) == 0 {
+		return nil
+	}
+	from := len(b.headers)
+	for i := range headers {
+		b.headers = append(b.headers, topics.Header{Key: headers[i].Key, Value: headers[i].Value})
+	}
+	return b.headers[from:len(b.headers):len(b.headers)]
+}
+
+// recordTime is a record's timestamp in Unix nanoseconds. Kafka's milliseconds reach further than that: what does not
+// fit becomes the end of the range.
+func recordTime(t time.Time) int64 {
+	ms := t.UnixMilli()
+	const most = math.MaxInt64 / int64(time.Millisecond)
+	return max(-most, min(ms, most)) * int64(time.Millisecond)
+}
+
+// stop takes a partition out in the middle of the worker's work. Its lease is released when the transaction has ended.
+func (b *batch) stop(w *worker, s *session, part *partition, why *StopError) {
+	if part.err != nil {
+		return
+	}
+	s.cl.PauseFetchPartitions(map[string][]int32{s.input: {part.id}})
+	w.stop(part, why)
+	b.stopped = append(b.stopped, part)
+}
+
+// sweep releases what was stopped.
+func (b *batch) sweep(w *worker) {
+	for _, part := range b.stopped {
+		w.release(part)
+	}
+	b.stopped = nil
+}
+
+var errNothing = errors.New("there is nothing to commit")

@@ -1,0 +1,193 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tocsin/state"
+)
+
+const (
+	restoreRetryMin = time.Second
+	restoreRetryMax = 30 * time.Second
+)
+
+// restore brings a partition to the end of its changelog and hands it to its worker. It runs on a goroutine of its own,
+// off the poll path, from the assignment until it is done, the partition stops, or ctx ends with the assignment. The
+// steps and their order:
+//
+//  1. lease: whoever had the partition in this process has applied or dropped its last transaction
+//  2. the group's stable offset: no transaction has offsets pending for the partition
+//  3. the changelog's high watermark, after 2: everything of the transaction that committed that offset is below it
+//  4. read to there, from the stored position or from the start
+//  5. the seal must name the offset of 2
+//
+// What may pass by itself (a broker is away, a transaction is open) is tried again; what needs an operator stops the
+// partition.
+func (w *worker) restore(ctx context.Context, part *partition) {
+	retry := restoreRetryMin
+	for {
+		err := w.restoreOnce(ctx, part)
+		var stop *StopError
+		switch {
+		case err == nil:
+			w.handOver(part)
+			return
+		case ctx.Err() != nil:
+			w.release(part)
+			return
+		case errors.As(err, &stop):
+			w.stop(part, stop)
+			w.release(part)
+			return
+		}
+		w.log.Warn("restore failed, it is tried again", "partition", part.id, "after", retry, "error", err)
+		part.status.update(func(h *PartitionHealth) { h.Detail = err.Error() })
+		w.proc.metrics.restoreRetries.Inc()
+		if sleep(ctx, retry) != nil {
+			w.release(part)
+			return
+		}
+		retry = min(2*retry, restoreRetryMax)
+	}
+}
+
+func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
+	p := w.proc
+	if part.id >= p.cluster.partitions {
+		return stopf(part.id, CauseCount, "start under a new application id: keys have moved between partitions",
+			"the input topic has grown to more than the %d partitions it had when the state was built", p.cluster.partitions)
+	}
+	if part.lease == nil {
+		lease, err := p.config.Store.Acquire(ctx, statePartition(part.id), p.config.memberID(w.number))
+		if err != nil {
+			return err
+		}
+		part.lease = lease
+	}
+	if err := p.acquireRestore(ctx); err != nil {
+		return err
+	}
+	defer p.releaseRestore()
+	t := p.config.Topics
+	at, err := stableOffsets(ctx, p.admin, p.config.App, t.Input, p.cluster.inputID, []int32{part.id})
+	if err != nil {
+		return err
+	}
+	if err := w.restoreState(ctx, part); err != nil {
+		return err
+	}
+	pos, _, err := part.lease.Position()
+	if err != nil {
+		return err
+	}
+	committed := at[part.id]
+	if _, err := checkSeal(part.id, &pos.Seal, committed.next, p.cluster.inputID, p.cluster.partitions); err != nil {
+		return err
+	}
+	part.epoch = committed.epoch
+	if err := p.build(part, 0); err != nil {
+		return stopState(part.id, err)
+	}
+	return nil
+}
+
+func stopState(partition int32, err error) *StopError {
+	return &StopError{Partition: partition, Cause: CauseState, Detail: "the state cannot be read", Err: err,
+		Remedy: "move the state folder away and start again: the state is restored from the changelog"}
+}
+
+// restoreState applies the changelog up to its present end.
+func (w *worker) restoreState(ctx context.Context, part *partition) error {
+	p := w.proc
+	ends, err := changelogBounds(ctx, p.adm, p.config.Topics.Changelog, part.id)
+	if err != nil {
+		return err
+	}
+	pos, ok, err := part.lease.Position()
+	if err != nil {
+		return err
+	}
+	mode, why, err := p.restoreMode(part.id, pos, ok, ends)
+	if err != nil {
+		return err
+	}
+	err = w.restoreAs(ctx, part, mode, why, ends)
+	if errors.Is(err, state.ErrTailTooLong) {
+		err = w.restoreAs(ctx, part, state.Full, "the tail is too long to be verified", ends)
+	}
+	return restoreError(part.id, err)
+}
+
+// restoreMode chooses between reading on from the stored position and reading everything.
+func (p *Processor) restoreMode(
+	partition int32, pos state.Position, ok bool, ends changelogEnds,
+) (mode state.Mode, why string, err error) {
+	age := p.config.Now().Sub(time.Unix(0, pos.AppliedAt))
+	switch {
+	case !ok:
+		return state.Full, "there is no local state", nil
+	case pos.ChangelogTopicID != p.cluster.changelogID:
+		return state.Full, "the changelog topic is another one", nil
+	case pos.ChangelogNext > ends.high:
+		return 0, "", stopf(partition, CauseTruncated, remedyPlan,
+			"the local state was built from changelog offsets up to %d, but the changelog ends at %d: the broker has lost records",
+			pos.ChangelogNext, ends.high)
+	case pos.ChangelogNext < ends.start:
+		return state.Full, "the changelog no longer has the local position", nil
+	case age > p.config.StateMaxAge:
+		return state.Full, fmt.Sprintf("the local state is %s old: deletions may be missing", age.Round(time.Minute)), nil
+	}
+	return state.Tail, "", nil
+}
+
+func (w *worker) restoreAs(ctx context.Context, part *partition, mode state.Mode, why string, ends changelogEnds) error {
+	p := w.proc
+	r, err := part.lease.Restore(state.RestoreConfig{Mode: mode, TopicID: p.cluster.changelogID, LogStart: ends.start})
+	if err != nil {
+		return err
+	}
+	defer r.Abort()
+	from, began := r.From(), p.config.Now()
+	part.status.update(func(h *PartitionHealth) {
+		h.State, h.Detail = Restoring, ""
+		h.Restore = &restoreStatus{Mode: mode.String(), From: from, Next: from, Until: ends.high, Started: began}
+	})
+	reader := changelogReader{
+		options: p.baseOptions(), topic: p.config.Topics.Changelog, partition: part.id, stallAfter: p.config.StallAfter,
+		progress: func(next int64, records int) {
+			p.metrics.restoredRecords.WithLabelValues(mode.String()).Add(float64(records))
+			part.status.update(func(h *PartitionHealth) {
+				h.Restore.Next, h.Restore.Records = next, h.Restore.Records+int64(records)
+			})
+		},
+	}
+	at, err := reader.read(ctx, from, ends.high, r.Add)
+	if errors.Is(err, errStalled) {
+		return fmt.Errorf("%w; %s", err, describeStall(ctx, p.adm, reader.topic, part.id))
+	}
+	if err != nil {
+		return err
+	}
+	result, err := r.Finish(at)
+	if err != nil {
+		return err
+	}
+	w.log.Info("restored", "partition", part.id, "mode", mode.String(), "why", why, "from", from, "until", at,
+		"records", result.Records, "bytes", result.Bytes, "transactions", result.Seals,
+		"took", p.config.Now().Sub(began).Round(time.Millisecond))
+	return nil
+}
+
+// restoreError tells the faults of a changelog, which an operator must see to, from those that pass.
+func restoreError(partition int32, err error) error {
+	var foreign *state.ForeignRecordError
+	var sum *state.SumError
+	if errors.As(err, &foreign) || errors.As(err, &sum) {
+		return &StopError{Partition: partition, Cause: CauseChangelog, Detail: "the changelog does not add up", Err: err,
+			Remedy: remedyPlan}
+	}
+	return err
+}
