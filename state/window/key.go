@@ -37,7 +37,7 @@ type Key struct {
 	saved   saved  // head as last written or loaded
 	dropped []part // parts written before that no longer exist
 	ids     ids
-	sweep   int64  // no chunk is past its retention while the clock is not beyond this: saves looking
+	sweep   int64 // no chunk is past its retention while the clock is not beyond this: saves looking
 	events  []Emission
 	grown   []*Episode // scratch of one Accept
 	newest  uint64     // number of the entry being accepted, left out of counts until the end
