@@ -38,6 +38,7 @@ func (s *Store) options() (opts *pebble.Options, release func()) {
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // absent keys are common: most events bring a new principal
 	}
+	opts.EnsureDefaults()
 	return opts, cache.Unref
 }
 
