@@ -39,8 +39,8 @@ type Broker struct {
 	stopErr error
 }
 
-// StartBroker starts a broker, with the topics of its folder if it has been used before. A folder serves one broker at a
-// time.
+// StartBroker starts a broker, with the topics of its folder if it has been used before. A folder serves one broker
+// at a time.
 func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
@@ -110,7 +110,8 @@ func lockFolder(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("lock broker's folder: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("another broker is using %s: stop it, or use another folder (%w)", dir, err), f.Close())
+		err = fmt.Errorf("another broker is using %s: stop it, or use another folder (%w)", dir, err)
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
@@ -129,6 +130,6 @@ func (l clusterLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	}
 	ctx := context.Background()
 	if l.log.Enabled(ctx, to) {
-		l.log.Log(ctx, to, fmt.Sprintf(format, args...))
+		l.log.Log(ctx, to, "embedded broker", "message", fmt.Sprintf(format, args...))
 	}
 }

@@ -54,9 +54,9 @@ type Postgres struct {
 	log     *slog.Logger
 }
 
-// StartPostgres starts a server, making its data folder first when there is none, and returns once it answers. ctx bounds
-// the start only. Started by root the server runs as the system user postgres, or else nobody, because it refuses to run
-// as root; that user must then be able to reach cfg.Dir.
+// StartPostgres starts a server, making its data folder first when there is none, and returns once it answers. ctx
+// bounds the start only. Started by root the server runs as the system user postgres, or else nobody, because it
+// refuses to run as root; that user must then be able to reach cfg.Dir.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	log := cfg.Log
 	if log == nil {
@@ -96,7 +96,7 @@ func (p *Postgres) start(ctx context.Context, cfg PostgresConfig, bin string, fo
 	}
 	// Between choosing a free port and the server taking it, somebody else may: then choose again.
 	for try := 0; ; try++ {
-		if p.port, err = choosePort(cfg.Port); err != nil {
+		if p.port, err = choosePort(ctx, cfg.Port); err != nil {
 			return err
 		}
 		if p.proc, err = child.Start(folder.server(bin, p.port, cfg.Fsync)); err != nil {
@@ -141,7 +141,8 @@ func (p *Postgres) waitReady(ctx context.Context) error {
 func (p *Postgres) createRole(ctx context.Context) error {
 	return p.asSuperuser(ctx, func(conn *pgx.Conn) error {
 		// The password is our own hexadecimal text: nothing to escape.
-		_, err := conn.Exec(ctx, fmt.Sprintf("CREATE ROLE %s LOGIN CREATEDB CREATEROLE PASSWORD '%s'", roleApp, p.secrets.App))
+		_, err := conn.Exec(ctx,
+			fmt.Sprintf("CREATE ROLE %s LOGIN CREATEDB CREATEROLE PASSWORD '%s'", roleApp, p.secrets.App))
 		if err != nil && !hasCode(err, sqlDuplicateObject) {
 			return fmt.Errorf("create role %s: %w", roleApp, err)
 		}
@@ -224,8 +225,9 @@ func (p *Postgres) removeTemp() error {
 	return nil
 }
 
-func choosePort(want int) (int, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(want)))
+func choosePort(ctx context.Context, want int) (int, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(want)))
 	if err != nil {
 		return 0, fmt.Errorf("port %d for PostgreSQL is not free: %w", want, err)
 	}

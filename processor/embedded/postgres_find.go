@@ -14,9 +14,9 @@ import (
 // PostgresBinEnv names the environment variable that says where PostgreSQL's server programs are.
 const PostgresBinEnv = "TOCSIN_PG_BIN"
 
-// FindPostgres returns the folder with PostgreSQL's server programs: dir if given, else the one that TOCSIN_PG_BIN names,
-// else the first that has them of pg_config's, Debian's (highest version) and those on the PATH. The error says what to
-// install.
+// FindPostgres returns the folder with PostgreSQL's server programs: dir if given, else the one that TOCSIN_PG_BIN
+// names, else the first that has them of pg_config's, Debian's (highest version) and those on the PATH. The error
+// says what to install.
 func FindPostgres(ctx context.Context, dir string) (string, error) {
 	return findPostgres(ctx, dir, "/usr/lib/postgresql")
 }

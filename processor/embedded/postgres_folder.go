@@ -89,8 +89,8 @@ func (f folder) data() string          { return filepath.Join(f.path, "data") }
 func (f folder) file(n string) string  { return filepath.Join(f.path, n) }
 func (f folder) environment() []string { return []string{"PATH=/usr/bin:/bin", "LC_ALL=C"} }
 
-// initialise reads the folder's passwords, after making them and the data folder at the first start. Both come into being
-// whole or not at all: initdb works on a folder of another name, and the passwords are written before it.
+// initialise reads the folder's passwords, after making them and the data folder at the first start. Both come into
+// being whole or not at all: initdb works on a folder of another name, and the passwords are written before it.
 func (f folder) initialise(ctx context.Context, bin string, fsync bool) (secrets, error) {
 	s, err := f.loadSecrets()
 	if err != nil {
@@ -215,8 +215,8 @@ func (f folder) waitForFormer(ctx context.Context) error {
 	}
 }
 
-// isPostgres says whether a process exists and, where that can be seen, is PostgreSQL: after a restart of the machine or
-// container the number may be another program's.
+// isPostgres says whether a process exists and, where that can be seen, is PostgreSQL: after a restart of the
+// machine or container the number may be another program's.
 func isPostgres(pid int) bool {
 	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	if err == nil {

@@ -138,19 +138,19 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
-// LogTail returns the end of what the child printed, at most max bytes.
-func (p *Process) LogTail(max int64) string {
+// LogTail returns the end of what the child printed, at most limit bytes.
+func (p *Process) LogTail(limit int64) string {
 	f, err := os.Open(p.log)
 	if err != nil {
 		return fmt.Sprintf("(no log: %v)", err)
 	}
 	defer func() { _ = f.Close() }()
-	if info, err := f.Stat(); err == nil && info.Size() > max {
-		if _, err := f.Seek(-max, io.SeekEnd); err != nil {
+	if info, err := f.Stat(); err == nil && info.Size() > limit {
+		if _, err := f.Seek(-limit, io.SeekEnd); err != nil {
 			return fmt.Sprintf("(no log: %v)", err)
 		}
 	}
-	text, err := io.ReadAll(io.LimitReader(f, max))
+	text, err := io.ReadAll(io.LimitReader(f, limit))
 	if err != nil {
 		return fmt.Sprintf("(no log: %v)", err)
 	}

@@ -72,7 +72,7 @@ func (b *Broker) prepare(ctx context.Context) error {
 	} else if err := os.MkdirAll(b.cfg.Dir, 0o700); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
-	if b.ports, err = freePorts(b.cfg.Port); err != nil {
+	if b.ports, err = freePorts(ctx, b.cfg.Port); err != nil {
 		return err
 	}
 	settings := b.settings()

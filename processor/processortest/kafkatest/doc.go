@@ -1,5 +1,5 @@
-// Package kafkatest runs a real Apache Kafka broker for tests and for the load program: one node, in KRaft mode, from the
-// jars that `make kafka-jars` brings. A start takes about 6 s on 2 cores and about 350 MB.
+// Package kafkatest runs a real Apache Kafka broker for tests and for the load program: one node, in KRaft mode,
+// from the jars that `make kafka-jars` brings. A start takes about 6 s on 2 cores and about 350 MB.
 //
 // Tests call Shared for the one broker of their test program, or Start for a broker of their own that they may kill,
 // pause and restart. Where Java or the jars are missing they fail and say what to do: they never skip. A package that

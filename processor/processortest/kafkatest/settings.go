@@ -1,6 +1,7 @@
 package kafkatest
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
@@ -18,12 +19,13 @@ import (
 
 // settings is the text of server.properties.
 func (b *Broker) settings() string {
+	clients := fmt.Sprintf("PLAINTEXT://127.0.0.1:%d", b.ports[0])
 	all := map[string]string{
 		"process.roles":             "broker,controller",
 		"node.id":                   "1",
 		"controller.quorum.voters":  fmt.Sprintf("1@127.0.0.1:%d", b.ports[1]),
-		"listeners":                 fmt.Sprintf("PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d", b.ports[0], b.ports[1]),
-		"advertised.listeners":      fmt.Sprintf("PLAINTEXT://127.0.0.1:%d", b.ports[0]),
+		"listeners":                 clients + fmt.Sprintf(",CONTROLLER://127.0.0.1:%d", b.ports[1]),
+		"advertised.listeners":      clients,
 		"controller.listener.names": "CONTROLLER",
 		"log.dirs":                  filepath.Join(b.cfg.Dir, "data"),
 
@@ -100,9 +102,10 @@ func clusterID() string {
 }
 
 // freePorts finds a port for clients, unless one is wanted, and one for the controller.
-func freePorts(want int) (ports [2]int, err error) {
+func freePorts(ctx context.Context, want int) (ports [2]int, err error) {
+	var config net.ListenConfig
 	for i, port := range []int{want, 0} {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			return ports, fmt.Errorf("port %d for Kafka is not free: %w", port, err)
 		}

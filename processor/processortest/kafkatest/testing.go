@@ -84,6 +84,7 @@ func start(t testing.TB, cfg Config) *Broker {
 }
 
 func printLogOnFailure(t testing.TB, b *Broker) {
+	t.Helper()
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the end of Kafka's log:\n%s", b.LogTail())

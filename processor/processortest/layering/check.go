@@ -11,8 +11,9 @@ import (
 // orderMark on the line of a loop over a map, or on the one above, says why its order does not matter.
 const orderMark = "//maporder:ok "
 
-// CheckPure looks through the type-checked files of a pure package for what could make it answer differently twice: names
-// that reach outside, goroutines and channels, loops over maps, init functions and package-level variables that change.
+// CheckPure looks through the type-checked files of a pure package for what could make it answer differently twice:
+// names that reach outside, goroutines and channels, loops over maps, init functions and package-level variables
+// that change.
 func CheckPure(fset *token.FileSet, files []*ast.File, info *types.Info) []Finding {
 	c := &checker{fset: fset, info: info}
 	for _, f := range files {
@@ -119,8 +120,8 @@ func (c *checker) selector(n *ast.SelectorExpr) {
 	}
 }
 
-// exported finds package-level variables that other packages could assign to. Errors are left alone: everybody does it so,
-// and nobody assigns to them.
+// exported finds package-level variables that other packages could assign to. Errors are left alone: everybody does
+// it so, and nobody assigns to them.
 func (c *checker) exported(n *ast.GenDecl) {
 	if n.Tok != token.VAR {
 		return

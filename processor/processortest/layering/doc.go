@@ -1,5 +1,5 @@
-// Package layering holds the table of which package may import which (layers.txt) and checks the module's source against
-// it, and the source of pure packages for whatever could make them answer differently twice.
+// Package layering holds the table of which package may import which (layers.txt) and checks the module's source
+// against it, and the source of pure packages for whatever could make them answer differently twice.
 //
 // It is used by its own test alone; it is no part of the program.
 package layering

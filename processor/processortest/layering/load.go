@@ -17,8 +17,8 @@ import (
 	"strings"
 )
 
-// loader type-checks packages from source, with what they import taken from the build cache, where `go test` has put it:
-// that is ten times faster than to check the standard library, too.
+// loader type-checks packages from source, with what they import taken from the build cache, where `go test` has
+// put it: that is ten times faster than to check the standard library, too.
 type loader struct {
 	root    string
 	fset    *token.FileSet

@@ -4,7 +4,8 @@ package layering
 // neighbours that wait or look at the system (context, os, io/fs, net, runtime, sync), chance (math/rand, crypto/rand,
 // hash/maphash), loggers, and reflect and unsafe, with which all of this could be had by the back door.
 var pureImports = set(
-	"archive/zip", "bytes", "cmp", "embed", "errors", "fmt", "io", "iter", "maps", "math", "math/big", "math/bits", "net/netip", "path",
+	"archive/zip", "bytes", "cmp", "embed", "errors", "fmt", "io", "iter", "maps", "math", "math/big", "math/bits",
+	"net/netip", "path",
 	"regexp", "slices", "sort", "strconv", "strings", "time", "unicode", "unicode/utf16", "unicode/utf8",
 	"container/heap", "container/list", "container/ring",
 	"encoding", "encoding/base64", "encoding/binary", "encoding/hex", "encoding/json", "encoding/pem",

@@ -21,8 +21,8 @@ type Layer struct {
 // Table is the whole, in the order of the file.
 type Table []Layer
 
-// ParseTable reads the text of layers.txt. Every package must be listed after those it imports: so there is no cycle and
-// the file reads from the bottom to the top.
+// ParseTable reads the text of layers.txt. Every package must be listed after those it imports: so there is no
+// cycle and the file reads from the bottom to the top.
 func ParseTable(text string) (Table, error) {
 	var t Table
 	for n, line := range strings.Split(text, "\n") {
@@ -80,7 +80,8 @@ func (t Table) line(path string) *Layer {
 	return nil
 }
 
-// Layer is the line for a package: its own, or else the longest one that ends in /... and covers it; nil if there is none.
+// Layer is the line for a package: its own, or else the longest one that ends in /... and covers it; nil if there
+// is none.
 func (t Table) Layer(path string) *Layer {
 	if l := t.line(path); l != nil {
 		return l

@@ -1,6 +1,6 @@
-// Package pgtest gives tests databases of a real PostgreSQL server. One server per test program is started when the first
-// test asks, in 0.9 s; a database on it takes some 50 ms. Where PostgreSQL is not installed the tests fail and say what to
-// install: they never skip.
+// Package pgtest gives tests databases of a real PostgreSQL server. One server per test program is started when the
+// first test asks, in 0.9 s; a database on it takes some 50 ms. Where PostgreSQL is not installed the tests fail
+// and say what to install: they never skip.
 //
 // A package that uses it ends the server in its TestMain, by Main or, when goleak watches too, by
 // goleak.VerifyTestMain(pgtest.Wrap(m)).
@@ -74,8 +74,8 @@ func Server(t testing.TB) *embedded.Postgres {
 	return shared.server
 }
 
-// NewDatabase makes an empty database for this test and returns its connection string. The role owns the database but is
-// no superuser. The database is dropped after the test, open connections or not.
+// NewDatabase makes an empty database for this test and returns its connection string. The role owns the database
+// but is no superuser. The database is dropped after the test, open connections or not.
 func NewDatabase(t testing.TB) string {
 	t.Helper()
 	server := Server(t)
@@ -129,7 +129,7 @@ func TempDir(t testing.TB) string {
 		}
 		return r
 	}, t.Name())
-	dir, err := os.MkdirTemp("", name)
+	dir, err := os.MkdirTemp("", name) //nolint:usetesting // that is what this function improves on
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,8 +24,9 @@ func TestDatabasesAreApart(t *testing.T) {
 
 func TestStartIsApart(t *testing.T) {
 	own := pgtest.Start(t, embedded.PostgresConfig{Dir: pgtest.TempDir(t)})
-	require.NotEqual(t, pgtest.Server(t).Port(), own.Port())
-	require.Same(t, pgtest.Server(t), pgtest.Server(t))
+	shared := pgtest.Server(t)
+	require.NotEqual(t, shared.Port(), own.Port())
+	require.Same(t, shared, pgtest.Server(t))
 }
 
 func connect(t *testing.T, dsn string) *pgx.Conn {

@@ -1,0 +1,68 @@
+# `make` prints what there is. Scripts are in .ci; what they fetch and build is in .cache, which may be deleted.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Each target's time of `make fuzz`.
+FUZZTIME ?= 10s
+# The packages that test, race and bench look at.
+PKG ?= ./...
+# Two test programs at once: several of them start servers of their own.
+TEST := go test -p 2 -timeout 20m
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/tocsin
+	go build -o bin/tocsin ./processor/cmd/tocsin
+
+.PHONY: demo
+demo: ## generated events with planted attacks through all parts on this machine; fails if an alert is missing
+	@.ci/setup.sh demo
+	@$(MAKE) --no-print-directory build
+	bin/tocsin demo
+
+.PHONY: setup
+setup: ## see that what the tests need is there; installs it on Debian as root, else says how to get it
+	@.ci/setup.sh
+
+.PHONY: kafka-jars
+kafka-jars: ## fetch the real Kafka broker for tests into .cache, through Maven
+	@.ci/kafka-jars.sh
+
+.PHONY: test
+test: setup ## all tests, with the real Kafka and PostgreSQL (PKG=./topics/... for a part)
+	$(TEST) $(PKG)
+
+.PHONY: race
+race: ## all tests with the race detector (PKG=./state/... for a part)
+	@.ci/setup.sh race
+	$(TEST) -race $(PKG)
+
+.PHONY: soak
+soak: setup ## the long form of the end-to-end tests: more events, more crashes (hours)
+	TOCSIN_LONG=1 go test -p 1 -count 1 -timeout 6h -v ./processor/processortest/...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (default 10s)
+	@.ci/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: setup ## benchmarks of all packages, then the load program against the real Kafka
+	go test -run '^$$' -bench . -benchmem $(PKG)
+	@if [ -d bench/cmd/load ]; then go run ./bench/cmd/load; fi
+
+.PHONY: lint
+lint: ## formatting and golangci-lint (.golangci.yaml); the first time builds the linter
+	@tool=$$(.ci/lint-tool.sh) && "$$tool" run
+
+.PHONY: generate
+generate: ## run the generators; CI fails if that changes a file
+	go generate ./...
+
+.PHONY: clean
+clean: ## remove bin and .cache
+	rm -rf bin .cache
