@@ -19,9 +19,9 @@ import (
 // null counts as absent everywhere. The five optional canonical fields are absent also as "", 0 and false. id and
 // eventId may both be there.
 //
-// Several faults at once give the reason that comes first in the order of the constants. After a refusal with
-// ambiguous_field or a later reason e holds whatever could be read, as a claim (an ambiguous field is nil); after an
-// earlier reason it holds at most what the headers say.
+// Several faults at once give the reason that comes first in the order of the constants. After a refusal with too_deep
+// or a later reason e holds whatever could be read, as a claim (an ambiguous field is nil); after an earlier reason it
+// holds at most what the headers or the envelope say.
 //
 // CloudEvents 1.x: with a header ce_specversion the value is the event (binary mode), with a content-type
 // application/cloudevents+json it is an envelope whose member data (an object) or data_base64 is the event (structured
@@ -34,10 +34,13 @@ func (e *Event) Decode(value []byte, headers []Header, lim Limits) (Reason, erro
 	e.Raw, e.doc = value, value
 	d := decoder{e: e, b: value, maxDepth: lim.MaxDepth}
 	d.run(headers, min(lim.MaxBytes, maxBytes))
-	if d.reason != ReasonNone {
-		return d.reason, d.err
+	if d.reason == ReasonNone {
+		return ReasonNone, nil
 	}
-	return ReasonNone, nil
+	if d.reason < ReasonAmbiguousField {
+		e.seen = 0 // no canonical tokens: printing one may recurse as deep as it is nested
+	}
+	return d.reason, d.err
 }
 
 // decoder is the state of one Decode.

@@ -168,8 +168,8 @@ func (d *decoder) checkTimestamp() {
 	d.e.Time = t
 }
 
-// missing notes that a required field is absent, null or empty; text is what was taken of it. A field of a wrong type or
-// one that occurs twice has been noted as such.
+// missing notes that a required field is absent, null or empty; text is what was taken of it. A field of a wrong type
+// or one that occurs twice has been noted as such.
 func (d *decoder) missing(f field, text []byte) {
 	bit := uint64(1) << f
 	if len(text) > 0 || d.repeated&bit != 0 {

@@ -13,5 +13,5 @@
 //  1. decode the record with [topics.Event.Decode] and set it aside when that gives a reason;
 //  2. call [Verifier.Verify] with the event before anything changes the record's bytes;
 //  3. when Result.Reason is not [topics.ReasonNone], quarantine: dead letter with that reason, no window, no clock;
-//  4. raise the integrity alert for the outcomes tampered, forged and unverifiable, whether they are quarantined or not.
+//  4. raise the integrity alert for the outcomes tampered, forged and unverifiable, whether quarantined or not.
 package verify

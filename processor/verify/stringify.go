@@ -8,7 +8,8 @@ import (
 )
 
 // appendValue appends a JSON value as JavaScript prints it after JSON.parse: JSON.stringify(JSON.parse(token)). token
-// is one value, known to be well formed, in UTF-8. It recurses as deep as the value is nested, which the decoder bounds.
+// is one value, known to be well formed, in UTF-8. It recurses as deep as the value is nested, which the decoder
+// bounds.
 func appendValue(dst, token []byte) []byte {
 	r := reader{b: token}
 	return r.value(dst)

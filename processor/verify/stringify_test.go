@@ -65,7 +65,8 @@ func TestCanonicalFalsy(t *testing.T) {
 // loneMark stands for a lone surrogate while encoding/json, which would lose it, reads the text.
 const loneMark = "\uE000"
 
-var escapes = regexp.MustCompile(`(?s)\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.`)
+var escapes = regexp.MustCompile(`(?s)\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|` +
+	`\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.`)
 
 func markLone(text string) string {
 	return escapes.ReplaceAllStringFunc(text, func(s string) string {

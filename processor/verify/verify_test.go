@@ -216,14 +216,15 @@ func TestRequire(t *testing.T) {
 func TestConfig(t *testing.T) {
 	bad := verify.Require(9)
 	for want, c := range map[string]verify.Config{
-		"has 31 bytes: it needs at least 32":      {Secret: []byte(strings.Repeat("s", 31))},
-		"has 0 bytes":                             {Secret: []byte{}},
-		"key id is set without":                   {KeyID: "k"},
-		"require has the unknown value 9":         {Require: bad},
-		"unverifiable has the unknown value 9":    {Unverifiable: 9},
-		`source "s" has the unknown`:              {Sources: map[string]verify.Require{"s": bad}},
-		`organization "o" has the unknown`:        {Organizations: map[string]verify.Organization{"o": {Require: &bad}}},
-		`organization "o", source "s" has the un`: {Organizations: map[string]verify.Organization{"o": {Sources: map[string]verify.Require{"s": bad}}}},
+		"has 31 bytes: it needs at least 32":   {Secret: []byte(strings.Repeat("s", 31))},
+		"has 0 bytes":                          {Secret: []byte{}},
+		"key id is set without":                {KeyID: "k"},
+		"require has the unknown value 9":      {Require: bad},
+		"unverifiable has the unknown value 9": {Unverifiable: 9},
+		`source "s" has the unknown`:           {Sources: map[string]verify.Require{"s": bad}},
+		`organization "o" has the unknown`:     {Organizations: map[string]verify.Organization{"o": {Require: &bad}}},
+		`organization "o", source "s" has the un`: {Organizations: map[string]verify.Organization{
+			"o": {Sources: map[string]verify.Require{"s": bad}}}},
 	} {
 		_, err := verify.New(c)
 		require.ErrorContains(t, err, want)
