@@ -165,8 +165,10 @@ type OrganizationConfig struct {
 
 // PostgresConfig is how the database is reached.
 type PostgresConfig struct {
-	URL     settings.URL `yaml:"url"`
-	URLFile string       `yaml:"url_file"`
+	URL          settings.URL `yaml:"url"`
+	URLFile      string       `yaml:"url_file"`
+	AdminURL     settings.URL `yaml:"admin_url"` // of a role that may change the schema; empty: URL
+	AdminURLFile string       `yaml:"admin_url_file"`
 }
 
 // SinkConfig bounds the sink's work.
@@ -177,7 +179,6 @@ type SinkConfig struct {
 	RetryMax         Duration `yaml:"retry_max"`
 	EvidenceInterval Duration `yaml:"evidence_interval"`
 	Connections      int      `yaml:"connections"`
-	Migrate          bool     `yaml:"migrate"`
 }
 
 // HTTPConfig is the admin server.
@@ -255,7 +256,6 @@ func Default() Config {
 			RetryMax:         Duration(sink.DefaultRetryMax),
 			EvidenceInterval: Duration(sink.DefaultEvidenceEvery),
 			Connections:      4,
-			Migrate:          true,
 		},
 		HTTP:     HTTPConfig{Listen: "127.0.0.1:9464"},
 		Log:      LogConfig{Level: "info", Format: "auto"},

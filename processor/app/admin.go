@@ -1,0 +1,137 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tocsin/processor"
+	"tocsin/processor/sink"
+)
+
+// admin serves /metrics, /healthz and /readyz.
+//
+//	/healthz  200 while the roles answer when asked how they are; 503 when one has not for a second: it hangs
+//	/readyz   200 when every partition is running, none is being restored or stopped, all lags are known, and alerts are
+//	          stored as they come; else 503. The body says what is missing.
+type admin struct {
+	log       *slog.Logger
+	registry  *prometheus.Registry
+	processor func() processor.Health // nil: not this process's role
+	sink      func() sink.Health
+}
+
+// condition is the body of both.
+type condition struct {
+	OK        bool              `json:"ok"`
+	Missing   []string          `json:"missing,omitempty"`
+	Processor *processor.Health `json:"processor,omitempty"`
+	Sink      *sink.Health      `json:"sink,omitempty"`
+}
+
+// start begins to listen and returns the address; "" for none.
+func (a *admin) start(listen string, cl *closers) (string, error) {
+	if listen == "" {
+		return "", nil
+	}
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return "", fmt.Errorf("http.listen: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { a.answer(w, r, a.alive) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { a.answer(w, r, a.ready) })
+	s := &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	cl.add("admin server", closeHTTP, func(ctx context.Context) error {
+		err := s.Shutdown(ctx)
+		if serveErr := <-done; !errors.Is(serveErr, http.ErrServerClosed) {
+			err = errors.Join(err, serveErr)
+		}
+		return err
+	})
+	return l.Addr().String(), nil
+}
+
+// askFor is how long the roles may take to say how they are.
+const askFor = time.Second
+
+func (a *admin) answer(w http.ResponseWriter, r *http.Request, judge func(*condition)) {
+	ctx, cancel := context.WithTimeout(r.Context(), askFor)
+	defer cancel()
+	asked := make(chan condition, 1)
+	go func() { asked <- a.ask() }()
+	var c condition
+	select {
+	case c = <-asked:
+		judge(&c)
+	case <-ctx.Done():
+		c.Missing = []string{"a role does not answer"}
+	}
+	c.OK = len(c.Missing) == 0
+	w.Header().Set("Content-Type", "application/json")
+	if !c.OK {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(c); err != nil {
+		a.log.Debug("admin: answer not written", "error", err)
+	}
+}
+
+func (a *admin) ask() condition {
+	var c condition
+	if a.processor != nil {
+		h := a.processor()
+		c.Processor = &h
+	}
+	if a.sink != nil {
+		h := a.sink()
+		c.Sink = &h
+	}
+	return c
+}
+
+func (*admin) alive(*condition) {}
+
+func (a *admin) ready(c *condition) {
+	miss := func(format string, args ...any) { c.Missing = append(c.Missing, fmt.Sprintf(format, args...)) }
+	if p := c.Processor; p != nil {
+		if !p.Joined {
+			miss("the group has not given every worker its partitions yet")
+		}
+		unknown := 0
+		for _, part := range p.Partitions {
+			if part.State != processor.Running {
+				miss("partition %d is %v", part.Partition, part.State)
+			}
+			if part.Lag < 0 {
+				unknown++
+			}
+		}
+		if unknown > 0 {
+			miss("the lag of %d partitions is not known yet", unknown)
+		}
+		if !p.Ready && len(c.Missing) == 0 {
+			miss("the processor is not ready")
+		}
+	}
+	if s := c.Sink; s != nil && !s.OK {
+		miss("alerts are not being stored: %s", s.Reason)
+	}
+}

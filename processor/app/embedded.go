@@ -1,0 +1,92 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"tocsin/processor/app/settings"
+	"tocsin/processor/embedded"
+	"tocsin/topics"
+)
+
+// embeddedDatabase is the name of the database in the embedded server.
+const embeddedDatabase = "tocsin"
+
+// embeddedDir is the folder of the embedded services.
+func (c *Config) embeddedDir() string {
+	if c.Embedded.Dir != "" {
+		return c.Embedded.Dir
+	}
+	return filepath.Join(c.App.DataDir, "embedded")
+}
+
+// startEmbedded starts broker and database, makes topics and tables, and sets the configuration so that the roles use
+// them. watch is given a function that ends with an error when one of them dies.
+func startEmbedded(
+	ctx context.Context, cfg *Loaded, log *slog.Logger, cl *closers, watch func(func(context.Context) error),
+) error {
+	if len(cfg.Kafka.Brokers) > 0 || cfg.Postgres.URL.Set() {
+		return Usagef("--embedded starts a broker and a database of its own, but kafka.brokers (%s) or postgres.url (%s) is"+
+			" set: leave out one or the other", cfg.Source("kafka.brokers"), cfg.Source("postgres.url"))
+	}
+	dir, err := filepath.Abs(cfg.embeddedDir())
+	if err != nil {
+		return err
+	}
+	// The database server may run as another user (it refuses to be root), who must get through to its own folder.
+	if err := os.MkdirAll(dir, 0o711); err != nil {
+		return fmt.Errorf("make the folder of the embedded services: %w", err)
+	}
+	log.Warn("embedded broker and database: for trying out, not for production", "dir", dir)
+	broker, err := embedded.StartBroker(ctx, embedded.BrokerConfig{
+		Dir: filepath.Join(dir, "kafka"), Port: cfg.Embedded.KafkaPort, Log: log.With("service", "kafka"),
+	})
+	if err != nil {
+		return err
+	}
+	cl.add("embedded broker", closeEmbedded, func(context.Context) error { return broker.Stop() })
+	pg, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{
+		Dir: filepath.Join(dir, "postgres"), Port: cfg.Embedded.PostgresPort, Log: log.With("service", "postgres"),
+	})
+	if err != nil {
+		return err
+	}
+	cl.add("embedded database", closeEmbedded, pg.Stop)
+	watch(func(ctx context.Context) error {
+		select {
+		case <-pg.Done():
+			return errors.New("the embedded database has ended by itself")
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	if err := pg.CreateDatabase(ctx, embeddedDatabase); err != nil {
+		return err
+	}
+	cfg.embed(broker.Addrs(), pg.DSN(embeddedDatabase), pg.SuperuserDSN(embeddedDatabase))
+
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	// History is older than any retention by time; the folder is there to be thrown away.
+	keep := topics.ConfigSpec{Key: "retention.ms", Value: "-1", Rule: topics.AtLeast}
+	if _, err := InitTopics(ctx, &cfg.Config, true, false, keep); err != nil {
+		return err
+	}
+	_, err = Migrate(ctx, &cfg.Config)
+	return err
+}
+
+// embed sets what embedded services need: one replica, and record times and ticks by producers, so that history can be
+// written.
+func (c *Config) embed(brokers []string, url, adminURL string) {
+	c.Kafka.Brokers = brokers
+	c.Kafka.ReplicationFactor, c.Kafka.MinInsyncReplicas = 1, 1
+	c.Topics.Partitions = c.Embedded.Partitions
+	c.Postgres.URL, c.Postgres.AdminURL = settings.NewURL(url), settings.NewURL(adminURL)
+	c.Input.Ticks, c.Input.TrustCreateTime = true, true
+}

@@ -1,0 +1,54 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// closers takes down what was opened, the last first, each step with a bound on its time: what hangs is named and left
+// behind, and the next one gets its turn.
+type closers struct {
+	log   *slog.Logger
+	steps []closer
+}
+
+type closer struct {
+	name  string
+	bound time.Duration
+	close func(context.Context) error
+}
+
+func (c *closers) add(name string, bound time.Duration, close func(context.Context) error) {
+	c.steps = append(c.steps, closer{name, bound, close})
+}
+
+// closeAll runs the steps. ctx carries values only: that it has ended already does not matter.
+func (c *closers) closeAll(ctx context.Context) error {
+	var errs []error
+	for i := len(c.steps) - 1; i >= 0; i-- {
+		if err := c.steps[i].run(context.WithoutCancel(ctx)); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	c.steps = nil
+	return errors.Join(errs...)
+}
+
+func (s closer) run(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.bound)
+	defer cancel()
+	done := make(chan error, 1) // buffered: the step may end after nobody waits any more
+	go func() { done <- s.close(ctx) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			return fmt.Errorf("close %s: %w", s.name, err)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close %s: not done after %s, left behind", s.name, s.bound)
+	}
+}

@@ -1,0 +1,307 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"tocsin/processor"
+	"tocsin/processor/detect"
+	"tocsin/processor/engine"
+	"tocsin/processor/sink"
+	"tocsin/processor/verify"
+	"tocsin/state"
+	"tocsin/state/window"
+	"tocsin/topics"
+)
+
+// Roles are the parts a process can play.
+type Roles struct {
+	Processor bool // judges events
+	Sink      bool // stores alerts
+}
+
+// ParseRoles reads a list of names; none means all.
+func ParseRoles(names []string) (Roles, error) {
+	if len(names) == 0 {
+		return Roles{Processor: true, Sink: true}, nil
+	}
+	var r Roles
+	for _, n := range names {
+		switch n {
+		case "processor":
+			r.Processor = true
+		case "sink":
+			r.Sink = true
+		default:
+			return r, Usagef("role %q is neither processor nor sink", n)
+		}
+	}
+	return r, nil
+}
+
+// Options of [Run].
+type Options struct {
+	Config   *Loaded
+	Roles    Roles
+	Embedded bool // start broker and database beside the process
+	Log      *slog.Logger
+	Now      func() time.Time
+	// Started is called once everything is open and the roles have begun; nil for never.
+	Started func(Started)
+}
+
+// Started says where the process can be reached.
+type Started struct {
+	Brokers  []string
+	Database string // without password
+	HTTP     string // address of the admin server; empty: none
+	Embedded bool
+}
+
+// Bounds on the steps of going down.
+const (
+	closeState    = 30 * time.Second // writes what is in memory to disk
+	closePool     = 5 * time.Second
+	closeHTTP     = 5 * time.Second
+	closeEmbedded = 20 * time.Second
+)
+
+// Run starts the roles and works until ctx ends, which is no error: open transactions are finished first and the state
+// is flushed. It returns earlier, with the cause, when a role ends by itself.
+func Run(ctx context.Context, o Options) (err error) {
+	cl := &closers{log: o.Log}
+	defer func() { err = errors.Join(err, cl.closeAll(ctx)) }()
+
+	cfg := o.Config
+	group, working := errgroup.WithContext(ctx)
+	if o.Embedded {
+		if err := startEmbedded(ctx, cfg, o.Log, cl, func(end func(context.Context) error) {
+			group.Go(func() error { return end(working) })
+		}); err != nil {
+			return err
+		}
+	}
+	if _, err := cfg.KafkaOptions(); err != nil {
+		return err
+	}
+	if o.Roles.Sink && !cfg.Postgres.URL.Set() {
+		return Usagef("postgres.url is not set, and the role sink needs it: set TOCSIN_POSTGRES__URL or postgres.url_file," +
+			" or run with --roles processor; `tocsin run --embedded` starts a database of its own for trying out")
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	admin := &admin{log: o.Log, registry: registry}
+
+	if o.Roles.Processor {
+		run, err := openProcessor(cfg, o, registry, admin, cl)
+		if err != nil {
+			return err
+		}
+		group.Go(func() error { return ended(working, "processor", run(working)) })
+	}
+	if o.Roles.Sink {
+		run, err := openSink(ctx, cfg, o, registry, admin, cl)
+		if err != nil {
+			return err
+		}
+		group.Go(func() error { return ended(working, "sink", run(working)) })
+	}
+	address, err := admin.start(cfg.HTTP.Listen, cl)
+	if err != nil {
+		return err
+	}
+	for _, n := range cfg.Notes {
+		o.Log.Warn(n)
+	}
+	if o.Started != nil {
+		o.Started(Started{Brokers: cfg.Kafka.Brokers, Database: cfg.Postgres.URL.String(), HTTP: address, Embedded: o.Embedded})
+	}
+	err = group.Wait()
+	o.Log.Info("stopping")
+	return err
+}
+
+// ended makes an error of a role that ended although nobody asked it to.
+func ended(ctx context.Context, role string, err error) error {
+	switch {
+	case err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() != nil):
+		return fmt.Errorf("%s: %w", role, err)
+	case ctx.Err() == nil:
+		return fmt.Errorf("%s ended by itself", role)
+	}
+	return nil
+}
+
+// stateDir is the folder of the state.
+func (c *Config) stateDir() string {
+	if c.State.Dir != "" {
+		return c.State.Dir
+	}
+	return filepath.Join(c.App.DataDir, "state")
+}
+
+// instance is the name of this process.
+func (c *Config) instance() (string, error) {
+	if c.App.Instance != "" {
+		return c.App.Instance, nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("app.instance is empty and the host has no name: set it: %w", err)
+	}
+	dir, err := filepath.Abs(c.stateDir())
+	if err != nil {
+		return "", fmt.Errorf("app.instance is empty: %w", err)
+	}
+	return processor.InstanceName(host, dir), nil
+}
+
+// newEngine compiles the rules and makes what judges.
+func (c *Config) newEngine(mode string) (*engine.Engine, *detect.RuleSet, error) {
+	rules, err := detect.Compile(c.Detect())
+	if err != nil {
+		return nil, nil, err
+	}
+	vc, err := c.Verifier()
+	if err != nil {
+		return nil, nil, err
+	}
+	verifier, err := verify.New(vc)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := engine.New(engine.Config{
+		Topic: c.Topics.Input, Rules: rules, Verifier: verifier, Mode: mode, Ticks: c.Input.Ticks,
+		Limits: topics.Limits{MaxBytes: int(c.Input.MaxBytes), MaxDepth: c.Input.MaxDepth},
+	})
+	return e, rules, err
+}
+
+// openState opens the state on disk.
+func (c *Config) openState(o Options, reg prometheus.Registerer) (*state.Store, error) {
+	if err := os.MkdirAll(c.stateDir(), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the state: %w", err)
+	}
+	return state.Open(state.Config{
+		Dir: c.stateDir(), CacheBytes: int64(c.State.CacheBytes), MemTableBytes: int64(c.State.MemTableBytes),
+		FlushEvery: time.Duration(c.State.FlushInterval), HeadIndex: window.HeadIndex, Now: o.Now, Log: o.Log,
+		Registerer: reg,
+	})
+}
+
+// openProcessor opens the state and makes the processor. The returned function works until its context ends.
+func openProcessor(
+	cfg *Loaded, o Options, reg prometheus.Registerer, admin *admin, cl *closers,
+) (func(context.Context) error, error) {
+	eng, _, err := cfg.newEngine(topics.ModeLive)
+	if err != nil {
+		return nil, err
+	}
+	instance, err := cfg.instance()
+	if err != nil {
+		return nil, err
+	}
+	kafka, err := cfg.KafkaOptions()
+	if err != nil {
+		return nil, err
+	}
+	store, err := cfg.openState(o, reg)
+	if err != nil {
+		return nil, err
+	}
+	cl.add("state", closeState, func(context.Context) error { return store.Close() })
+	p, err := processor.New(processor.Config{
+		App: cfg.App.ID, Instance: instance, Kafka: kafka,
+		Topics: processor.Topics{
+			Input: cfg.Topics.Input, Alerts: cfg.Topics.Alerts, DeadLetter: cfg.Topics.DeadLetter,
+			Changelog: cfg.changelogTopic(), Seals: cfg.sealsTopic(),
+		},
+		Engine: eng, Store: store, Log: o.Log.With("role", "processor"), Registerer: reg, Now: o.Now,
+		Workers:      cfg.Processor.Workers,
+		CloseAfter:   time.Duration(cfg.Processor.TransactionTime),
+		CloseRecords: cfg.Processor.TransactionRecords,
+		CloseBytes:   int(cfg.Processor.TransactionBytes),
+		CloseTimers:  cfg.Processor.TransactionTimers,
+		CacheBytes:   int64(cfg.Processor.CacheBytes),
+
+		Latest:            cfg.Input.Start == "latest",
+		TrustCreateTime:   cfg.Input.TrustCreateTime,
+		AllowTransaction1: cfg.Kafka.AllowTransaction1,
+
+		Session: time.Duration(cfg.Kafka.SessionTimeout), Heartbeat: time.Duration(cfg.Kafka.HeartbeatInterval),
+		Transaction: time.Duration(cfg.Kafka.TransactionTimeout),
+		EndTimeout:  time.Duration(cfg.Kafka.TransactionWatchdog),
+		Restores:    cfg.Processor.Restores, StallAfter: time.Duration(cfg.Processor.RestoreStall),
+		StateMaxAge: time.Duration(cfg.State.MaxAge), WatchEvery: time.Duration(cfg.Processor.WatchInterval),
+	})
+	if err != nil {
+		return nil, err
+	}
+	admin.processor = p.Health
+	return func(ctx context.Context) error {
+		// The flusher belongs to the processor's life: it ends after the last worker has applied.
+		flushCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+		flushed := make(chan error, 1)
+		go func() { flushed <- store.Run(flushCtx) }()
+		err := p.Run(ctx)
+		stop()
+		if flushErr := <-flushed; !errors.Is(flushErr, context.Canceled) {
+			err = errors.Join(err, flushErr)
+		}
+		return err
+	}, nil
+}
+
+// openSink makes the sink and its connections.
+func openSink(
+	ctx context.Context, cfg *Loaded, o Options, reg prometheus.Registerer, admin *admin, cl *closers,
+) (func(context.Context) error, error) {
+	pool, err := cfg.openPool(ctx, int32(cfg.Sink.Connections))
+	if err != nil {
+		return nil, err
+	}
+	cl.add("connections to the database", closePool, func(context.Context) error {
+		pool.Close()
+		return nil
+	})
+	kafka, err := cfg.KafkaOptions()
+	if err != nil {
+		return nil, err
+	}
+	s, err := sink.New(sink.Config{
+		Kafka: kafka, Pool: pool, Topic: cfg.Topics.Alerts, Group: cfg.sinkGroup(),
+		MaxBatch: cfg.Sink.BatchRecords, BatchTimeout: time.Duration(cfg.Sink.BatchTimeout),
+		RetryMin: time.Duration(cfg.Sink.RetryMin), RetryMax: time.Duration(cfg.Sink.RetryMax),
+		EvidenceOff: cfg.EvidenceOff(), EvidenceEvery: time.Duration(cfg.Sink.EvidenceInterval),
+		Log: o.Log.With("role", "sink"), Registerer: reg, Now: o.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	admin.sink = s.Health
+	return s.Run, nil
+}
+
+// openPool makes a pool of connections to the database. It connects when first used.
+func (c *Config) openPool(ctx context.Context, connections int32) (*pgxpool.Pool, error) {
+	pc, err := pgxpool.ParseConfig(c.Postgres.URL.Reveal())
+	if err != nil {
+		return nil, Usagef("postgres.url: %w", err) // pgx leaves the password out of its message
+	}
+	pc.MaxConns = connections
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("make connections to the database: %w", err)
+	}
+	return pool, nil
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"tocsin/processor/app"
+	"tocsin/processor/app/settings"
+)
+
+// environment is what a command has of the world.
+type environment struct {
+	stdin                          io.Reader
+	stdout, stderr                 io.Writer
+	environ                        []string
+	now                            func() time.Time
+	stdoutTerminal, stderrTerminal bool
+
+	global globals // as given on the command line
+}
+
+// globals are the flags of every command.
+type globals struct {
+	Config  string   `help:"Configuration file. Default: ${default_file}, if it is there." placeholder:"FILE" env:"TOCSIN_CONFIG"`
+	Set     []string `help:"Set one setting, as in --set log.level=debug. Can be repeated. Weighs most." placeholder:"KEY=VALUE" sep:"none"`
+	Brokers string   `help:"Kafka brokers, host:port, separated by commas (kafka.brokers)." placeholder:"LIST"`
+	Output  string   `help:"Form of the output: table, json (one object per line), or auto: table on a terminal, else json." enum:"auto,table,json" default:"auto" short:"o"`
+}
+
+// commands is the command line.
+type commands struct {
+	globals
+
+	Run        runCommand        `cmd:"" help:"Judge events and store alerts until stopped."`
+	Ingest     ingestCommand     `cmd:"" help:"Write audit events from files to the input topic."`
+	Topics     topicsCommand     `cmd:"" help:"Create or check the topics."`
+	Migrate    migrateCommand    `cmd:"" help:"Create or update the tables."`
+	Deadletter deadletterCommand `cmd:"" help:"Look at records that were set aside."`
+	Config_    configCommand     `cmd:"" name:"config" help:"Show or check the configuration."`
+	Version    versionCommand    `cmd:"" help:"Show the version."`
+}
+
+// exit is how kong ends the program after --help: as a panic, so that nothing below it runs.
+type exit int
+
+// execute runs one command line and returns the exit code.
+func execute(ctx context.Context, args []string, env environment) (code int) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case exit:
+			code = int(v)
+		default:
+			panic(v)
+		}
+	}()
+	var cli commands
+	parser, err := kong.New(&cli, kong.Name("tocsin"),
+		kong.Description("Judges audit events from Kafka exactly once and stores alerts that can be proven from the log."),
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(env.stdout, env.stderr), kong.Exit(func(c int) { panic(exit(c)) }),
+		kong.Vars{"default_file": app.DefaultFile},
+		kong.BindTo(ctx, (*context.Context)(nil)))
+	if err != nil {
+		panic(err) // a fault of the program
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	line, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(env.stderr, "tocsin: %s\nSee tocsin --help.\n", err)
+		return 2
+	}
+	env.global = cli.globals
+	err = line.Run(&env)
+	var usage *app.UsageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, app.ErrFindings):
+		return 1
+	case errors.As(err, &usage):
+		fmt.Fprintf(env.stderr, "tocsin: %s\n", escape(err.Error(), true))
+		return 2
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(env.stderr, "tocsin: interrupted")
+		return 1
+	}
+	fmt.Fprintf(env.stderr, "tocsin: %s\n", escape(err.Error(), true))
+	return 1
+}
+
+// load reads the configuration; further flags are those of the command itself.
+func (e *environment) load(flags ...settings.Flag) (*app.Loaded, error) {
+	in := app.LoadInput{File: e.global.Config, Env: e.environ}
+	if e.global.Brokers != "" {
+		in.Flags = append(in.Flags, settings.Flag{Name: "--brokers", Path: "kafka.brokers", Value: e.global.Brokers})
+	}
+	for _, s := range e.global.Set {
+		path, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return nil, app.Usagef("--set %s: write KEY=VALUE, as in --set log.level=debug", s)
+		}
+		in.Flags = append(in.Flags, settings.Flag{Name: "--set", Path: path, Value: value})
+	}
+	in.Flags = append(in.Flags, flags...)
+	l, err := app.Load(in)
+	return l, app.Usage(err)
+}

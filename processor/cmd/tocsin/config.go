@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+
+	"tocsin/processor/app"
+)
+
+type configCommand struct {
+	Print configPrintCommand `cmd:"" help:"Show every setting and where it came from, secrets masked."`
+	Check configCheckCommand `cmd:"" help:"Check the configuration. Exit code 2 when something is wrong."`
+}
+
+type configPrintCommand struct {
+	Changed bool `help:"Only what differs from the defaults."`
+}
+
+// Run lists the settings.
+func (c configPrintCommand) Run(env *environment) error {
+	l, err := env.load()
+	if err != nil {
+		return err
+	}
+	out := env.list("key", "value", "from")
+	for _, s := range l.List() {
+		if c.Changed && s.Source.IsDefault() {
+			continue
+		}
+		out.row(s.Path, s.Value, s.Source.String())
+	}
+	notes(env, l)
+	return out.end()
+}
+
+type configCheckCommand struct{}
+
+// Run says what is wrong, or that nothing is.
+func (configCheckCommand) Run(env *environment) error {
+	l, err := env.load()
+	if err != nil {
+		return err
+	}
+	notes(env, l)
+	file := l.File
+	if file == "" {
+		file = "no file"
+	}
+	_, err = fmt.Fprintf(env.stderr, "the configuration is right (%s)\n", file)
+	return err
+}
+
+// notes writes what the user should know.
+func notes(env *environment, l *app.Loaded) {
+	for _, n := range l.Notes {
+		fmt.Fprintf(env.stderr, "note: %s\n", n)
+	}
+}

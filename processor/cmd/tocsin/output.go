@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"unicode/utf8"
+)
+
+// listing writes rows: as a table on a terminal, one JSON object per line otherwise.
+type listing struct {
+	w       io.Writer
+	columns []string
+	table   *tabwriter.Writer // nil: JSON
+	err     error
+}
+
+// list begins a listing. Columns are the names in JSON, and in capitals the heads of the table.
+func (e *environment) list(columns ...string) *listing {
+	l := &listing{w: e.stdout, columns: columns}
+	if e.tables() {
+		l.table = tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
+		heads := make([]string, len(columns))
+		for i, c := range columns {
+			heads[i] = strings.ToUpper(strings.ReplaceAll(c, "_", " "))
+		}
+		l.line(heads)
+	}
+	return l
+}
+
+// tables says whether people read the output.
+func (e *environment) tables() bool {
+	return e.global.Output == "table" || e.global.Output != "json" && e.stdoutTerminal
+}
+
+// row writes one row: a value for each column. In a table, text is escaped and long text is left whole.
+func (l *listing) row(values ...any) {
+	if l.table == nil {
+		l.object(values)
+		return
+	}
+	cells := make([]string, len(values))
+	for i, v := range values {
+		cells[i] = escape(fmt.Sprint(v), false)
+		if cells[i] == "" {
+			cells[i] = "-"
+		}
+	}
+	l.line(cells)
+}
+
+func (l *listing) line(cells []string) {
+	if _, err := io.WriteString(l.table, strings.Join(cells, "\t")+"\n"); err != nil {
+		l.err = errors.Join(l.err, err)
+	}
+}
+
+func (l *listing) object(values []any) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, v := range values {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.Quote(l.columns[i]) + ":")
+		if err := writeJSON(&b, v); err != nil {
+			l.err = errors.Join(l.err, err)
+			return
+		}
+	}
+	b.WriteString("}\n")
+	if _, err := l.w.Write(b.Bytes()); err != nil {
+		l.err = errors.Join(l.err, err)
+	}
+}
+
+// writeJSON writes v on one line, without escaping for HTML.
+func writeJSON(b *bytes.Buffer, v any) error {
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	b.Truncate(b.Len() - 1) // the line feed
+	return nil
+}
+
+// end writes what is left and returns the first failure.
+func (l *listing) end() error {
+	if l.table != nil {
+		l.err = errors.Join(l.err, l.table.Flush())
+	}
+	if l.err != nil {
+		return fmt.Errorf("write output: %w", l.err)
+	}
+	return nil
+}
+
+// escape makes text from outside safe for a terminal: what is not printable (control characters, among them those that
+// move the cursor or turn the direction of text, and bytes that are no UTF-8) is written as an escape. Line feeds stay
+// where lines is set.
+func escape(s string, lines bool) string {
+	clean := true
+	for _, r := range s {
+		if r == utf8.RuneError || !strconv.IsPrint(r) && !(lines && r == '\n') {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case strconv.IsPrint(r), lines && r == '\n':
+			b.WriteRune(r)
+		default:
+			q := strconv.QuoteRune(r)
+			b.WriteString(q[1 : len(q)-1])
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// fields writes one thing: a line per field on a terminal, one JSON object otherwise.
+func (e *environment) fields(pairs ...any) error {
+	if !e.tables() {
+		l := &listing{w: e.stdout}
+		var values []any
+		for i := 0; i < len(pairs); i += 2 {
+			l.columns = append(l.columns, pairs[i].(string))
+			values = append(values, pairs[i+1])
+		}
+		l.object(values)
+		return l.end()
+	}
+	l := &listing{w: e.stdout, table: tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)}
+	for i := 0; i < len(pairs); i += 2 {
+		l.row(strings.ReplaceAll(pairs[i].(string), "_", " "), pairs[i+1])
+	}
+	return l.end()
+}

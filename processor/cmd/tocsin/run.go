@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"tocsin/processor/app"
+)
+
+type runCommand struct {
+	Embedded bool     `help:"Start a broker and a database beside the process, for trying out."`
+	Roles    []string `help:"Parts to play, separated by commas: processor, sink. Default: all." placeholder:"LIST"`
+}
+
+// Run works until it is told to stop.
+func (c runCommand) Run(ctx context.Context, env *environment) error {
+	l, err := env.load()
+	if err != nil {
+		return err
+	}
+	roles, err := app.ParseRoles(c.Roles)
+	if err != nil {
+		return err
+	}
+	log, err := l.NewLogger(env.stderr, env.stderrTerminal)
+	if err != nil {
+		return app.Usage(err)
+	}
+	return app.Run(ctx, app.Options{
+		Config: l, Roles: roles, Embedded: c.Embedded, Log: log, Now: env.now,
+		Started: func(s app.Started) {
+			log.Info("tocsin runs", "version", version, "brokers", s.Brokers, "database", s.Database, "http", s.HTTP)
+			if s.Embedded && env.stderrTerminal {
+				fmt.Fprintf(env.stderr, "\nKafka on %v, database at %s.\nBoth are for trying out and hold what this folder holds;"+
+					" end with Ctrl-C.\n\n", s.Brokers, s.Database)
+			}
+		},
+	})
+}
