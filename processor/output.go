@@ -77,7 +77,7 @@ func (o *output) change(ctx context.Context, partition int32, key, value []byte)
 // seal produces the seal of one partition.
 func (o *output) seal(ctx context.Context, s *topics.Seal) {
 	r := o.records.next()
-	r.Topic, r.Partition, r.Key, r.Value = o.topics.Changelog, s.Partition, topics.SealKey, s.Append(nil)
+	r.Topic, r.Partition, r.Key, r.Value = o.topics.Changelog, s.Partition, []byte(topics.SealKey), s.Append(nil)
 	o.session.produce(ctx, r)
 }
 

@@ -181,7 +181,7 @@ func (m *sim) commit(recs []ChangeRecord, seal topics.Seal) ChangelogPosition {
 			m.live[string(r.Key)] = r.Value
 		}
 	}
-	at := m.log.append(topics.SealKey, seal.Append(nil))
+	at := m.log.append([]byte(topics.SealKey), seal.Append(nil))
 	m.log.next++ // the marker
 	m.seal = seal
 	if m.keepHistory {
@@ -258,3 +258,6 @@ func randomChanges(rng *rand.Rand, n, keys int) []change {
 	}
 	return out
 }
+
+func isLost(err error) bool   { return errors.Is(err, ErrLeaseLost) }
+func isClosed(err error) bool { return errors.Is(err, ErrClosed) }

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 )
 
@@ -114,12 +116,12 @@ func DecodeCoverage(b []byte) (Coverage, error) {
 			Exempted: j.Counts.Exempted, IDConflicts: j.Counts.IDConflicts,
 		},
 	}
-	for name, n := range j.Counts.DeadLetters {
+	for _, name := range slices.Sorted(maps.Keys(j.Counts.DeadLetters)) {
 		r, ok := ParseReason(name)
 		if !ok {
 			return Coverage{}, fmt.Errorf("coverage: unknown reason %q: written by a newer version", name)
 		}
-		c.Counts.DeadLetters[r] = n
+		c.Counts.DeadLetters[r] = j.Counts.DeadLetters[name]
 	}
 	var err error
 	if c.TopicID, err = ParseTopicID(j.TopicID); err != nil {

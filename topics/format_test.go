@@ -77,7 +77,7 @@ func TestAppendText(t *testing.T) {
 func TestParseGroupKeyRefuses(t *testing.T) {
 	for name, in := range map[string]string{
 		"empty":                 "",
-		"seal key":              string(SealKey),
+		"seal key":              SealKey,
 		"unknown space":         "\x07\x00\x00",
 		"no lengths":            "\x01",
 		"organisation cut off":  "\x01\x05ab",
@@ -243,7 +243,7 @@ func TestDecodeCoverageRefuses(t *testing.T) {
 func FuzzParseGroupKey(f *testing.F) {
 	f.Add(AppendGroupKey(nil, SpacePrincipal, []byte("org"), []byte("alice")))
 	f.Add(AppendGroupKey(nil, SpaceIP, nil, bytes.Repeat([]byte("é"), 200)))
-	f.Add(SealKey)
+	f.Add([]byte(SealKey))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, org, value, rest, err := ParseGroupKey(b)
 		if err != nil {

@@ -8,10 +8,10 @@ import (
 
 // SealKey is the key of every seal. It begins with 0x00, as no group key does, and is the same for all seals of a
 // partition: compaction keeps the last one.
-var SealKey = []byte{0x00, 's', 'e', 'a', 'l'}
+const SealKey = "\x00seal"
 
 // IsSealKey says whether a changelog record is a seal.
-func IsSealKey(key []byte) bool { return string(key) == string(SealKey) }
+func IsSealKey(key []byte) bool { return string(key) == SealKey }
 
 // SealVersion is the version of the binary form of a [Seal].
 const SealVersion = 1

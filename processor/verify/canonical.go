@@ -31,7 +31,8 @@ var canonicalFields = [topics.NumCanonical]canonicalField{
 // It also works on an event that Decode refused with ambiguous_field or a later reason (see
 // [topics.Event.CanonicalToken]).
 func AppendCanonical(dst []byte, e *topics.Event) []byte {
-	for i, f := range &canonicalFields {
+	for i := range canonicalFields {
+		f := canonicalFields[i]
 		dst = append(dst, f.prefix...)
 		token, plain := e.CanonicalToken(i)
 		switch {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 )
 
 // Require is what an event must at least bring to be counted.
@@ -111,18 +112,21 @@ func (c Config) Validate() error {
 	if c.Unverifiable > CountUnverifiable {
 		return fmt.Errorf("unverifiable has the unknown value %d: use quarantine or count", c.Unverifiable)
 	}
-	for source, r := range c.Sources {
+	for _, source := range slices.Sorted(maps.Keys(c.Sources)) {
+		r := c.Sources[source]
 		if err := checkLevel(fmt.Sprintf("require of source %q", source), r); err != nil {
 			return err
 		}
 	}
-	for org, o := range c.Organizations {
+	for _, org := range slices.Sorted(maps.Keys(c.Organizations)) {
+		o := c.Organizations[org]
 		if o.Require != nil {
 			if err := checkLevel(fmt.Sprintf("require of organization %q", org), *o.Require); err != nil {
 				return err
 			}
 		}
-		for source, r := range o.Sources {
+		for _, source := range slices.Sorted(maps.Keys(o.Sources)) {
+			r := o.Sources[source]
 			if err := checkLevel(fmt.Sprintf("require of organization %q, source %q", org, source), r); err != nil {
 				return err
 			}
@@ -142,7 +146,7 @@ func checkLevel(what string, r Require) error {
 func (c Config) clone() Config {
 	c.Sources = maps.Clone(c.Sources)
 	orgs := make(map[string]Organization, len(c.Organizations))
-	for name, o := range c.Organizations {
+	for name, o := range c.Organizations { //maporder:ok copies into a map
 		o.Sources = maps.Clone(o.Sources)
 		if o.Require != nil {
 			r := *o.Require
