@@ -26,12 +26,13 @@ trap 'rm -rf "$work"' EXIT
 # The pom is copied so that Maven leaves nothing in the source folder. A registry may fail once: try three times.
 cp .ci/kafka/pom.xml "$work/pom.xml"
 for try in 1 2 3; do
-  if mvn --batch-mode --quiet -Dstyle.color=never -f "$work/pom.xml" dependency:copy-dependencies \
-      -DincludeScope=runtime -DoutputDirectory="$PWD/$work/jars" </dev/null; then
+  if mvn --batch-mode --no-transfer-progress -Dstyle.color=never -f "$work/pom.xml" dependency:copy-dependencies \
+      -DincludeScope=runtime -DoutputDirectory="$PWD/$work/jars" </dev/null >"$work/maven.log" 2>&1; then
     break
   fi
   if [ "$try" = 3 ]; then
-    echo "kafka: Maven could not fetch the jars; its messages are above" >&2
+    grep -E 'WARN|ERROR' "$work/maven.log" | cut -c 1-300 | head -n 20 >&2
+    echo "kafka: Maven could not fetch the jars; its first complaints are above" >&2
     exit 1
   fi
   sleep $((try * 5))
