@@ -1,0 +1,13 @@
+// Command load measures the whole job beside a bare loop that consumes, decodes and verifies the same topic.
+//
+//	go run ./bench/load                                   real Kafka of its own, 2 million events, two rounds of each
+//	go run ./bench/load -kafka kfake -records 200000      in-process broker
+//	go run ./bench/load -brokers 127.0.0.1:9092 -check    a running cluster; compares the alerts with the oracle
+//	go run ./bench/load -cpuprofile job.pprof             profile of the last round of the job
+//
+// It fills a topic with generated events and then, in turn, runs in a process of its own (A) the processor with all
+// built-in rules and (B) the bare loop: transactional sessions that consume, decode, check SHA-256 and HMAC and commit
+// offsets each 100 ms, and produce nothing. Each run begins with new state and a new group and ends when the group has
+// committed the end of the topic. CPU seconds and the largest resident size are those of the measured process alone,
+// start and stop included. The steady rate leaves out the time to the first commit.
+package main

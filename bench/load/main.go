@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"tocsin/bench/generate"
+	"tocsin/bench/produce"
+	"tocsin/processor/processortest/kafkatest"
+)
+
+// options are the command line.
+type options struct {
+	brokers, kafka, bin, profile, only string
+	records, rounds, workers           int
+	jobWorkers, partitions, principals int
+	seed                               uint64
+	check                              bool
+	set                                []string
+	stall                              time.Duration
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	if text := os.Getenv(settingsEnv); text != "" {
+		return child(ctx, text)
+	}
+	var o options
+	flag.StringVar(&o.brokers, "brokers", "", "a running cluster, host:port; empty: one of its own, see -kafka")
+	flag.StringVar(&o.kafka, "kafka", "real", "broker to start: real (Apache Kafka) or kfake (in this process)")
+	flag.StringVar(&o.bin, "bin", "", "the tocsin program to measure; empty: the processor in a process of this program")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the last round of the job (not with -bin)")
+	flag.StringVar(&o.only, "only", "", "job or bare: measure that alone")
+	flag.IntVar(&o.records, "records", 2_000_000, "events in the topic")
+	flag.IntVar(&o.principals, "principals", 100_000, "principals")
+	flag.IntVar(&o.rounds, "rounds", 2, "runs of each kind, in turn")
+	flag.IntVar(&o.workers, "workers", 4, "sessions of the bare loop")
+	flag.IntVar(&o.jobWorkers, "job-workers", 0, "workers of the job; 0: its own choice")
+	flag.IntVar(&o.partitions, "partitions", 8, "partitions of the topic")
+	flag.Uint64Var(&o.seed, "seed", 1, "seed of the events")
+	flag.BoolVar(&o.check, "check", false, "compare alerts and dead letters of the job with the oracle")
+	flag.DurationVar(&o.stall, "stall", 2*time.Minute, "give up when nothing is committed for this long")
+	flag.Func("set", "a setting of the job, KEY=VALUE; can be repeated", func(s string) error {
+		o.set = append(o.set, s)
+		return nil
+	})
+	flag.Parse()
+	if o.profile != "" && o.bin != "" {
+		return errors.New("-cpuprofile needs the job in a process of this program: leave out -bin")
+	}
+	brokers, end, err := o.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return o.measure(ctx, brokers)
+}
+
+// child is the measured process.
+func child(ctx context.Context, text string) error {
+	var s settings
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	// A secret that the environment gives to the job is no setting of a load program's child.
+	if err := os.Unsetenv(settingsEnv); err != nil {
+		return err
+	}
+	if s.Kind == "bare" {
+		return bare(ctx, s)
+	}
+	return job(ctx, s)
+}
+
+// start gives the brokers and what ends them.
+func (o *options) start(ctx context.Context) ([]string, func(), error) {
+	switch {
+	case o.brokers != "":
+		return []string{o.brokers}, func() {}, nil
+	case o.kafka == "kfake":
+		c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{
+			"group.initial.rebalance.delay.ms": "0"}))
+		if err != nil {
+			return nil, nil, err
+		}
+		return c.ListenAddrs(), c.Close, nil
+	case o.kafka == "real":
+		b, err := kafkatest.StartBroker(ctx, kafkatest.Config{HeapMB: 1024})
+		if err != nil {
+			return nil, nil, err
+		}
+		return b.Addrs(), func() { _ = b.Close() }, nil // its folder is temporary
+	}
+	return nil, nil, fmt.Errorf("-kafka %s: real or kfake", o.kafka)
+}
+
+func (o *options) measure(ctx context.Context, brokers []string) error {
+	cfg := generate.Default(o.records)
+	cfg.Seed, cfg.Principals = o.seed, int64(o.principals)
+	g, err := generate.New(cfg)
+	if err != nil {
+		return err
+	}
+	run := fmt.Sprintf("load-%d", time.Now().Unix())
+	input := run + "-events"
+	if err := produce.CreateTopic(ctx, reach(brokers), input, int32(o.partitions)); err != nil {
+		return err
+	}
+	defer func() { _ = produce.DeleteTopic(context.WithoutCancel(ctx), reach(brokers), input) }()
+	written, err := produce.Stream(ctx, g, produce.Config{Kafka: reach(brokers), Topic: input, To: o.records,
+		Partitions: int32(o.partitions), Ticks: o.check, Progress: func(n int) {
+			fmt.Fprintf(os.Stderr, "\rproduced %d of %d ", n, o.records)
+		}})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "\rproduced %d records, %.0f MB, in %s (%.0f/s)\n", written.Records, float64(written.Bytes)/1e6,
+		written.Elapsed.Round(time.Millisecond), float64(written.Records)/written.Elapsed.Seconds())
+
+	var samples []sample
+	for round := range o.rounds {
+		for _, kind := range []string{"job", "bare"} {
+			if o.only != "" && o.only != kind {
+				continue
+			}
+			s := settings{Kind: kind, Brokers: brokers, App: fmt.Sprintf("%s-%s-%d", run, kind, round), Input: input,
+				Secret: string(cfg.Secret), Workers: o.workers, JobWorkers: o.jobWorkers, CloseAfter: 100 * time.Millisecond,
+				Set: o.set}
+			if round == o.rounds-1 {
+				s.Profile = o.profile
+			}
+			if s.Dir, err = os.MkdirTemp("", "tocsin-load-"); err != nil {
+				return err
+			}
+			result, err := measure(ctx, s, o.bin, o.stall)
+			_ = os.RemoveAll(s.Dir) // a temporary folder
+			if err != nil {
+				return err
+			}
+			samples = append(samples, result)
+			fmt.Fprintf(os.Stderr, "%s %d: %.0f events/s, %.3f CPU s/million, %.0f MB\n", kind, round, result.rate(),
+				result.cpuPerMillion(), float64(result.PeakRSS)/(1<<20))
+			if kind == "job" && o.check {
+				if err := check(ctx, g, s, int32(o.partitions)); err != nil {
+					return fmt.Errorf("job %d: %w", round, err)
+				}
+			}
+		}
+	}
+	report(os.Stdout, samples)
+	return nil
+}

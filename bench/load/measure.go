@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// settings go from the program to the process it measures.
+type settings struct {
+	Kind       string // job or bare
+	Brokers    []string
+	App, Input string
+	Dir        string
+	Secret     string
+	Workers    int // sessions of the bare loop
+	JobWorkers int // 0: the product's own choice
+	CloseAfter time.Duration
+	Profile    string
+	Set        []string // more settings of the job
+}
+
+// sample is one measured run.
+type sample struct {
+	Kind    string
+	Events  int64
+	Total   time.Duration // start of the process to lag 0
+	First   time.Duration // start to the first commit seen
+	Early   int64         // events committed by then
+	CPU     time.Duration
+	PeakRSS int64 // bytes
+}
+
+func (s *sample) rate() float64 { return float64(s.Events) / s.Total.Seconds() }
+
+// steady is the rate after the first commit.
+func (s *sample) steady() float64 { return float64(s.Events-s.Early) / (s.Total - s.First).Seconds() }
+
+// cpuPerMillion is CPU seconds per million events.
+func (s *sample) cpuPerMillion() float64 { return s.CPU.Seconds() / float64(s.Events) * 1e6 }
+
+const settingsEnv = "TOCSIN_LOAD_CHILD"
+
+// measure starts the process, waits for lag 0 and ends it. bin is the tocsin program for a job, or empty for this
+// program itself.
+func measure(ctx context.Context, s settings, bin string, stall time.Duration) (sample, error) {
+	out := sample{Kind: s.Kind}
+	cl, err := kgo.NewClient(reach(s.Brokers)...)
+	if err != nil {
+		return out, err
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	ends, err := adm.ListEndOffsets(ctx, s.Input)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return out, fmt.Errorf("end offsets of %s: %w", s.Input, err)
+	}
+	ends.Each(func(o kadm.ListedOffset) { out.Events += o.Offset })
+	if s.Kind == "job" {
+		if err := s.makeTopics(ctx, adm); err != nil {
+			return out, fmt.Errorf("make topics: %w", err)
+		}
+	}
+	cmd, err := s.command(bin)
+	if err != nil {
+		return out, err
+	}
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return out, fmt.Errorf("start %s: %w", s.Kind, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	err = out.watch(ctx, adm, s, start, ended, stall)
+	if errors.Is(err, errEnded) {
+		return out, err
+	}
+	_ = cmd.Process.Signal(syscall.SIGTERM) // gone already is gone
+	select {
+	case waitErr := <-ended:
+		if err == nil && waitErr != nil {
+			err = fmt.Errorf("%s: %w", s.Kind, waitErr)
+		}
+	case <-time.After(time.Minute):
+		_ = cmd.Process.Kill()
+		<-ended
+		err = errors.Join(err, fmt.Errorf("%s did not stop within a minute", s.Kind))
+	}
+	usage, _ := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	out.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	if usage != nil {
+		out.PeakRSS = usage.Maxrss << 10 // Linux counts KiB
+	}
+	return out, err
+}
+
+var errEnded = errors.New("the measured process ended by itself")
+
+// watch polls the group until it has committed the end.
+func (out *sample) watch(ctx context.Context, adm *kadm.Client, s settings, start time.Time, ended <-chan error,
+	stall time.Duration,
+) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	moved, last := time.Now(), int64(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-ended:
+			return fmt.Errorf("%w: %v", errEnded, err)
+		case <-tick.C:
+		}
+		committed, err := adm.FetchOffsets(ctx, s.App)
+		if err != nil {
+			continue // the group may not exist yet
+		}
+		var n int64
+		committed.Each(func(o kadm.OffsetResponse) {
+			if o.Err == nil && o.Topic == s.Input && o.At > 0 {
+				n += o.At
+			}
+		})
+		if n > last {
+			moved, last = time.Now(), n
+			if out.First == 0 {
+				out.First, out.Early = time.Since(start), n
+			}
+		}
+		if n == out.Events {
+			out.Total = time.Since(start)
+			return nil
+		}
+		if time.Since(moved) > stall {
+			return fmt.Errorf("%s: no progress for %s at %d of %d events", s.Kind, stall, n, out.Events)
+		}
+	}
+}
+
+// command is the process to be measured.
+func (s *settings) command(bin string) (*exec.Cmd, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	env := append(os.Environ(), "TOCSIN_VERIFY__HMAC_SECRET="+s.Secret)
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self)
+	if s.Kind == "job" && bin != "" {
+		args := []string{"run", "--roles", "processor"}
+		for _, f := range s.flags() {
+			args = append(args, "--set", f)
+		}
+		cmd = exec.Command(bin, args...)
+	} else {
+		env = append(env, settingsEnv+"="+string(text))
+	}
+	cmd.Env, cmd.Stdout, cmd.Stderr = env, os.Stderr, os.Stderr
+	return cmd, nil
+}
