@@ -3,6 +3,7 @@ package processor
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -23,14 +24,16 @@ type groupCallbacks struct {
 	blocked                 func()
 }
 
-// newGroupClient makes the client of a worker: a static member of the group with transactions of its own.
-func (p *Processor) newGroupClient(worker int, calls groupCallbacks) (*kgo.Client, error) {
+// newGroupClient makes the client of a worker: a static member of the group with transactions of its own. All its
+// requests end with ctx.
+func (p *Processor) newGroupClient(ctx context.Context, worker int, calls groupCallbacks) (*kgo.Client, error) {
 	c := &p.config
 	start := kgo.NewOffset().AtStart()
 	if c.Latest {
 		start = kgo.NewOffset().AtEnd()
 	}
 	opts := append(p.baseOptions(),
+		kgo.WithContext(ctx),
 		kgo.ConsumerGroup(c.App),
 		kgo.InstanceID(c.memberID(worker)),
 		kgo.TransactionalID(c.memberID(worker)),
@@ -47,6 +50,9 @@ func (p *Processor) newGroupClient(worker int, calls groupCallbacks) (*kgo.Clien
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), // producers of audit events may use transactions
 		kgo.FetchMaxBytes(fetchMaxBytes),
 		kgo.FetchMaxPartitionBytes(fetchMaxPerPart),
+		// A partition that is admitted waits for the fetch under way, which may wait for records of the others. Kafka's
+		// fetch.max.wait.ms; the client's own is 5 s.
+		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.MaxDecompressBatchBytes(maxDecompress),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(calls.assigned),
@@ -79,7 +85,13 @@ func (p *Processor) newGroupClient(worker int, calls groupCallbacks) (*kgo.Clien
 func (p *Processor) baseOptions() []kgo.Opt {
 	opts := make([]kgo.Opt, 0, len(p.config.Kafka)+32)
 	opts = append(opts, p.config.Kafka...)
-	return append(opts, kgo.ClientID(p.config.App), kgo.WithLogger(clientLog{p.config.Log}))
+	return append(opts,
+		kgo.ClientID(p.config.App),
+		kgo.WithLogger(clientLog{p.config.Log}),
+		// With the client's own 5 s, a transaction can stand still for as long when it is the first to write to a topic, or
+		// when a leader has moved.
+		kgo.MetadataMinAge(250*time.Millisecond),
+	)
 }
 
 // partitioner sends changelog records to the partition they name and everything else where its key says, as Kafka's own

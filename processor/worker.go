@@ -78,13 +78,15 @@ func fatal(err error) bool {
 
 // work runs one client until ctx ends or an error leaves nothing but a new one.
 func (w *worker) work(ctx context.Context) error {
-	cl, err := w.proc.newGroupClient(w.number, groupCallbacks{
+	living, kill := context.WithCancel(context.WithoutCancel(ctx)) // what the client does must not end with ctx
+	defer kill()
+	cl, err := w.proc.newGroupClient(living, w.number, groupCallbacks{
 		assigned: w.assigned, revoked: w.revoked, lost: w.lost, blocked: w.blocked,
 	})
 	if err != nil {
 		return err
 	}
-	defer w.shut(cl)
+	defer w.shut(cl, kill)
 	// Before anything else: a transaction that an earlier client of this name left open ends now and not at its timeout.
 	starting, cancel := context.WithTimeout(ctx, w.proc.config.EndTimeout)
 	_, _, err = cl.ProducerID(starting)
@@ -116,8 +118,14 @@ func (w *worker) work(ctx context.Context) error {
 	return nil
 }
 
+// closePatience is how long a client may take to close before its requests are cut off. It would wait for a rebalance
+// that is under way, and that for members which are closing too: as long as a session.
+const closePatience = 2 * time.Second
+
 // shut closes the client, which revokes what is assigned, and waits for the restores.
-func (w *worker) shut(cl *kgo.Client) {
+func (w *worker) shut(cl *kgo.Client, kill context.CancelFunc) {
+	impatient := time.AfterFunc(closePatience, kill)
+	defer impatient.Stop()
 	cl.CloseAllowingRebalance()
 	w.mu.Lock()
 	var left []int32

@@ -1,0 +1,200 @@
+package processor
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// What is sent is judged, once, and the state on disk is what the changelog says.
+func TestEndToEnd(t *testing.T) {
+	e := newEnv(t, 4)
+	x := e.start(t.TempDir(), nil)
+	e.sendMany(0, 300)
+	e.drain()
+	e.requireExact()
+	require.Eventually(t, func() bool { return x.p.Health().Ready }, testTimeout, time.Millisecond)
+	require.NoError(t, x.stop())
+}
+
+// The answer to a commit that took effect is lost, in all the ways in which it can be. Nothing is judged twice.
+func TestEndOutcomes(t *testing.T) {
+	isCommit := func(r kmsg.Request) bool {
+		end, ok := r.(*kmsg.EndTxnRequest)
+		return ok && end.Commit
+	}
+	for _, c := range []struct {
+		name  string
+		fault func(c *kfake.Cluster)
+		want  outcome
+	}{
+		{"commit refused before anything happened", func(c *kfake.Cluster) {
+			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.UnknownServerError, When: isCommit})
+		}, unknown},
+		{"commit done and answered with an error", func(c *kfake.Cluster) {
+			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.RequestTimedOut, When: isCommit})
+		}, unknown},
+		{"commit done and answered UNKNOWN_SERVER_ERROR", func(c *kfake.Cluster) { answerAfterWork(c) }, unknown},
+		{"commit refused: abortable", func(c *kfake.Cluster) {
+			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.TransactionAbortable, When: isCommit})
+		}, aborted},
+		{"connection lost at the commit", func(c *kfake.Cluster) {
+			once := true
+			c.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+				c.KeepControl()
+				if once {
+					once = false
+					return nil, fmt.Errorf("cut"), true
+				}
+				return nil, nil, false
+			})
+		}, committed}, // the client asks again
+		{"offset commit refused: generation", func(c *kfake.Cluster) {
+			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.IllegalGeneration})
+		}, aborted},
+		{"offset commit done and answered with an error", func(c *kfake.Cluster) {
+			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.RequestTimedOut})
+		}, aborted},
+		{"produce refused", func(c *kfake.Cluster) {
+			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "test-window-changelog", Err: kerr.TransactionAbortable})
+		}, aborted},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEnv(t, 2)
+			seen := make(chan outcome, 10_000)
+			x := e.prepare(t.TempDir(), func(c *Config) { c.Workers = 1 })
+			x.p.hooks.ended = func(_ int, o outcome, _ error) { seen <- o }
+			x.run()
+			e.sendMany(0, 60)
+			e.drain()
+			for len(seen) > 0 {
+				<-seen
+			}
+			c.fault(e.cluster)
+			e.sendMany(60, 60)
+			e.drain()
+			e.requireExact()
+			require.NoError(t, x.stop())
+			require.NotEmpty(t, seen)
+			require.Equal(t, c.want, <-seen)
+			e.checkRebuilt(x.dir)
+		})
+	}
+}
+
+// answerAfterWork lets the broker do the next commit, and answers UNKNOWN_SERVER_ERROR in its place.
+func answerAfterWork(c *kfake.Cluster) {
+	done := false
+	c.ControlKey(int16(kmsg.EndTxn), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		req := r.(*kmsg.EndTxnRequest)
+		if done || !req.Commit {
+			return nil, nil, false
+		}
+		done = true
+		// A second client sends the same commit; this one gets an error.
+		again := *req
+		go func() {
+			cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+			if err == nil {
+				_, _ = again.RequestWith(context.Background(), cl)
+				cl.Close()
+			}
+		}()
+		time.Sleep(200 * time.Millisecond)
+		resp := req.ResponseKind().(*kmsg.EndTxnResponse)
+		resp.ErrorCode = kerr.UnknownServerError.Code
+		return resp, nil, true
+	})
+}
+
+// checkRebuilt checks that the folder's state equals one restored in full from the changelog.
+func (e *env) checkRebuilt(dir string) {
+	e.t.Helper()
+	one := e.start(dir, nil)
+	one.waitRunning(int(e.partitions))
+	want := one.digest()
+	require.NoError(e.t, one.stop())
+	two := e.start(e.t.TempDir(), nil)
+	two.waitRunning(int(e.partitions))
+	got := two.digest()
+	require.NoError(e.t, two.stop())
+	require.Equal(e.t, want, got)
+}
+
+// Killed again and again, it goes on where it was: each time at most two transactions are read back.
+func TestCrashAndTailRestore(t *testing.T) {
+	e := newEnv(t, 2)
+	dir := t.TempDir()
+	for round := range 4 {
+		x := e.start(dir, nil)
+		e.sendMany(round*200, 200)
+		require.Eventually(t, func() bool {
+			at := e.committed()
+			return at[0] > int64(round*200+20)
+		}, testTimeout, time.Millisecond)
+		dir = x.crash()
+		for _, line := range x.log.find("restored") {
+			if round > 0 {
+				require.Equal(t, "tail", line["mode"], "%v", line)
+				require.LessOrEqual(t, x.log.number(line, "transactions"), 2, "%v", line)
+			}
+		}
+	}
+	x := e.start(dir, nil)
+	e.drain()
+	e.requireExact()
+	require.NoError(t, x.stop())
+	e.checkRebuilt(x.dir)
+}
+
+// A state folder that is lost is rebuilt from the changelog.
+func TestFullRestore(t *testing.T) {
+	e := newEnv(t, 3)
+	x := e.start(t.TempDir(), nil)
+	e.sendMany(0, 200)
+	e.drain()
+	want := x.digest()
+	require.NoError(t, x.stop())
+	y := e.start(t.TempDir(), nil)
+	y.waitRunning(3)
+	require.Equal(t, want, y.digest())
+	e.sendMany(200, 100)
+	e.drain()
+	e.requireExact()
+	require.NoError(t, y.stop())
+}
+
+// Two processes share the partitions, and one takes over what the other had.
+func TestRebalance(t *testing.T) {
+	e := newEnv(t, 4)
+	one := e.start(t.TempDir(), func(c *Config) { c.Instance, c.Workers = "one", 1 })
+	e.sendMany(0, 150)
+	e.drain()
+	two := e.start(t.TempDir(), func(c *Config) { c.Instance, c.Workers = "two", 1 })
+	for i := range 10 {
+		e.sendMany(150+20*i, 20)
+		time.Sleep(20 * time.Millisecond) // input goes on while partitions move
+	}
+	two.waitRunning(2)
+	e.drain()
+	e.requireExact()
+	_, err := e.adm.LeaveGroup(t.Context(), kadm.LeaveGroup("test").InstanceIDs("test-one-one-0"))
+	require.NoError(t, err)
+	require.NoError(t, one.stop())
+	_, err = e.adm.LeaveGroup(t.Context(), kadm.LeaveGroup("test").InstanceIDs("test-one-0"))
+	require.NoError(t, err)
+	e.sendMany(350, 100)
+	two.waitRunning(4)
+	e.drain()
+	e.requireExact()
+	require.NoError(t, two.stop())
+}
