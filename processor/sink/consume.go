@@ -23,6 +23,7 @@ type consumer struct {
 	*Sink
 	client *kgo.Client
 	adm    *kadm.Client
+	ready  chan struct{}           // closed once the two above are set: a client calls back before it is returned
 	stop   context.CancelCauseFunc // ends Run with an error
 
 	mu        sync.Mutex
@@ -32,7 +33,7 @@ type consumer struct {
 }
 
 func (s *Sink) newConsumer(stop context.CancelCauseFunc) (*consumer, error) {
-	c := &consumer{Sink: s, stop: stop, positions: make(map[int32]int64)}
+	c := &consumer{Sink: s, ready: make(chan struct{}), stop: stop, positions: make(map[int32]int64)}
 	cl, err := s.client(
 		kgo.ConsumerGroup(s.cfg.Group),
 		kgo.ConsumeTopics(s.cfg.Topic),
@@ -50,6 +51,7 @@ func (s *Sink) newConsumer(stop context.CancelCauseFunc) (*consumer, error) {
 		return nil, err
 	}
 	c.client, c.adm = cl, kadm.NewClient(cl)
+	close(c.ready)
 	return c, nil
 }
 
@@ -75,6 +77,7 @@ func (c *consumer) assigned(ctx context.Context, offsets map[string]map[int32]kg
 	if len(partitions) == 0 {
 		return offsets, nil
 	}
+	<-c.ready
 	var positions map[int32]int64
 	err := c.retry(ctx, storing, "read positions", isFinal, func() (err error) {
 		positions, err = c.claim(ctx, partitions)
