@@ -132,12 +132,14 @@ func TestEvidenceBeyondEndAndMissingTopic(t *testing.T) {
 	e.stored()
 	// It is asked for again, at growing distances, before it counts as gone.
 	eventually(t, func() bool {
-		return query[int64](e, "SELECT count(*) FROM alert_evidence WHERE status = 'pending' AND attempts = 1 AND next_try > now()") == 2
+		return query[int64](e, `SELECT count(*) FROM alert_evidence
+			WHERE status = 'pending' AND attempts = 1 AND next_try > now()`) == 2
 	}, "first try")
 	require.Empty(t, s.Health().Evidence)
 	_, err := e.pool.Exec(t.Context(), "UPDATE alert_evidence SET next_try = now(), attempts = $1", copyTries-1)
 	require.NoError(t, err)
-	require.Equal(t, "1000 gone the offset lies beyond the end of the log\n1000 gone the topic does not exist", e.settled())
+	require.Equal(t, "1000 gone the offset lies beyond the end of the log\n1000 gone the topic does not exist",
+		e.settled())
 	s.end()
 }
 
@@ -161,10 +163,12 @@ func TestEvidenceTooLarge(t *testing.T) {
 		"7 digest the records of the alert are larger than 256 kB together", // for alert 1
 		"8 copied"}, "\n"), e.settled())
 	s.end()
-	require.EqualValues(t, 3, query[int64](e, `SELECT count(*) FROM alert_evidence WHERE status = 'digest' AND value IS NULL
-		AND key IS NULL AND header_keys IS NULL AND length(record_sha256) = 32 AND length(value_sha256) = 32 AND stored_bytes = 0`))
+	require.EqualValues(t, 3, query[int64](e, `SELECT count(*) FROM alert_evidence WHERE status = 'digest'
+		AND value IS NULL AND key IS NULL AND header_keys IS NULL AND stored_bytes = 0
+		AND length(record_sha256) = 32 AND length(value_sha256) = 32`))
 	require.Greater(t, query[int64](e, `SELECT record_bytes FROM alert_evidence WHERE "offset" = 0`), int64(900_000))
-	require.LessOrEqual(t, query[int64](e, "SELECT max(sum)::bigint FROM (SELECT sum(stored_bytes) FROM alert_evidence GROUP BY alert_id) s"),
+	require.LessOrEqual(t, query[int64](e, `SELECT max(sum)::bigint FROM (
+		SELECT sum(stored_bytes) FROM alert_evidence GROUP BY alert_id) s`),
 		int64(maxAlertBytes))
 }
 

@@ -47,7 +47,8 @@ func newEnv(t testing.TB) *env { return newEnvOn(t, pgtest.NewDatabase(t)) }
 
 func newEnvOn(t testing.TB, dsn string) *env {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, alertsTopic), kfake.SeedTopics(2, eventsTopic))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, alertsTopic),
+		kfake.SeedTopics(2, eventsTopic))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	_, err = Migrate(t.Context(), dsn)
@@ -217,9 +218,11 @@ func (e *env) snapshot() string {
 	e.t.Helper()
 	return query[string](e, `
 		SELECT coalesce(string_agg(line, E'\n' ORDER BY line), '') FROM (
-			SELECT 'alert ' || id || ' ' || revision || ' ' || state || ' ' || status || ' ' || count || ' ' || (record->>'sentence')
+			SELECT 'alert ' || id || ' ' || revision || ' ' || state || ' ' || status || ' '
+				|| count || ' ' || (record->>'sentence')
 			FROM alerts
-			UNION ALL SELECT 'history ' || alert_id || ' ' || lpad(revision::text, 4) || ' ' || kind || ' ' || state || ' ' || actor
+			UNION ALL SELECT 'history ' || alert_id || ' ' || lpad(revision::text, 4) || ' ' || kind
+				|| ' ' || state || ' ' || actor
 			FROM alert_history
 			UNION ALL SELECT 'outbox ' || alert_id || ' ' || revision || ' ' || kind FROM outbox
 			UNION ALL SELECT 'evidence ' || alert_id || ' ' || topic || ' ' || partition || ' ' || "offset" FROM alert_evidence

@@ -59,7 +59,8 @@ func (p *plan) write(ctx context.Context, tx pgx.Tx, id topicID, topic string, r
 	for _, r := range rejected {
 		q.Queue(`INSERT INTO alert_rejects (topic_id, partition, "offset", topic, key, value, sqlstate, error)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
-			id, r.partition, r.offset, topic, r.key, r.value, r.rejected.sqlstate, topics.Escape(r.rejected.err.Error()))
+			id, r.partition, r.offset, topic, r.key, r.value, r.rejected.sqlstate,
+			topics.Escape(r.rejected.err.Error()))
 	}
 	if q.Len() == 0 {
 		return nil
@@ -106,8 +107,8 @@ const upsertAlerts = `
 INSERT INTO alerts AS a (id, revision, rule_id, rule_version, rule_kind, organization, organization_trusted,
 	group_values, severity, type, state, merged_into, title, count, approximate, first_seen, last_seen, crossing, mode,
 	record)
-SELECT id, revision, rule_id, rule_version, rule_kind, organization, organization_trusted, group_values::jsonb, severity,
-	type, state, merged_into, title, count, approximate, first_seen, last_seen, crossing, mode, record::jsonb
+SELECT id, revision, rule_id, rule_version, rule_kind, organization, organization_trusted, group_values::jsonb,
+	severity, type, state, merged_into, title, count, approximate, first_seen, last_seen, crossing, mode, record::jsonb
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::text[],
 	$9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::boolean[], $16::timestamptz[],
 	$17::timestamptz[], $18::timestamptz[], $19::text[], $20::text[]) AS t (id, revision, rule_id, rule_version,
@@ -139,7 +140,8 @@ func (p *plan) queueHistory(q *pgx.Batch) {
 INSERT INTO alert_history (alert_id, organization, actor, kind, revision, state, count, record_sha256)
 SELECT alert_id, organization, 'tocsin', 'revision', revision, state, count, digest
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bytea[])
-	AS t (alert_id, organization, revision, state, count, digest)`, ids, organizations, revisions, states, counts, digests).Exec(expectRows(n))
+	AS t (alert_id, organization, revision, state, count, digest)`,
+		ids, organizations, revisions, states, counts, digests).Exec(expectRows(n))
 }
 
 func (p *plan) queueOutbox(q *pgx.Batch) {
@@ -159,7 +161,8 @@ func (p *plan) queueOutbox(q *pgx.Batch) {
 	}
 	q.Queue(`
 INSERT INTO outbox (alert_id, revision, organization, kind)
-SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[])`, ids, revisions, organizations, kinds).Exec(expectRows(len(ids)))
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[])`,
+		ids, revisions, organizations, kinds).Exec(expectRows(len(ids)))
 }
 
 const modeReplay = "replay"

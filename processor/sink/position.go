@@ -59,7 +59,9 @@ func topicIDOf(ctx context.Context, adm *kadm.Client, topic string) (topicID, er
 
 // claim gives the position of each partition: the stored one, or for a partition that is new here the start of its
 // log, which is stored. It fails with ErrTopicRecreated when positions of another topic of that name are stored.
-func (s *store) claim(ctx context.Context, id topicID, partitions []int32, spans map[int32]span) (map[int32]int64, error) {
+func (s *store) claim(ctx context.Context, id topicID, partitions []int32, spans map[int32]span) (
+	map[int32]int64, error,
+) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	partitions = slices.Sorted(slices.Values(partitions)) // one order for everybody: no deadlock

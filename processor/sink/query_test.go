@@ -196,7 +196,8 @@ func TestRowLevelSecurity(t *testing.T) {
 		require.ErrorContains(t, err, "42501", "%s: %s", role, sql)
 	}
 	for _, role := range []string{RoleReader, RoleOperator} {
-		for _, table := range []string{"alerts", "alert_history", "alert_evidence", "outbox", "sink_offsets", "alert_rejects"} {
+		for _, table := range []string{"alerts", "alert_history", "alert_evidence", "outbox", "sink_offsets",
+			"alert_rejects"} {
 			refused(role, "DELETE FROM "+table)
 			refused(role, "TRUNCATE "+table)
 		}

@@ -71,7 +71,8 @@ func TestStoresRevisions(t *testing.T) {
 func TestTransactionsAndTombstones(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
-	producer, err := kgo.NewClient(append(e.kafka(), kgo.TransactionalID("p"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	producer, err := kgo.NewClient(append(e.kafka(), kgo.TransactionalID("p"),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	require.NoError(t, err)
 	defer producer.Close()
 	transact := func(end kgo.TransactionEndTry, alerts ...*topics.Alert) {
@@ -204,7 +205,8 @@ func TestRejects(t *testing.T) {
 	require.EqualValues(t, 41, query[int64](e, "SELECT count(*) FROM alerts"))
 	require.EqualValues(t, 41, query[int64](e, "SELECT count(*) FROM alert_history"))
 	for _, r := range bad {
-		state := query[string](e, "SELECT sqlstate || ' ' || error FROM alert_rejects WHERE partition = $1 AND key = $2 AND value = $3",
+		state := query[string](e, `SELECT sqlstate || ' ' || error FROM alert_rejects
+			WHERE partition = $1 AND key = $2 AND value = $3`,
 			r.Partition, r.Key, r.Value)
 		t.Log(state)
 	}

@@ -11,7 +11,7 @@ CREATE TABLE alert_evidence (
     organization_trusted boolean     NOT NULL,
     role                 text        NOT NULL, -- crossing or recent
     event_id             text        NOT NULL,
-    event_id_sha256      text        NOT NULL, -- set when event_id was too long for the alert; the copier fills in event_id
+    event_id_sha256      text        NOT NULL, -- of an id too long for the alert; the copier fills in event_id
     event_time           timestamptz NOT NULL,
     event_unix_nanos     bigint      NOT NULL,
     hash                 text        NOT NULL, -- canonical hash, hex
