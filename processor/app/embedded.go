@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/goccy/go-yaml"
+
 	"tocsin/processor/app/settings"
 	"tocsin/processor/embedded"
 	"tocsin/topics"
@@ -77,8 +79,38 @@ func startEmbedded(
 	if _, err := InitTopics(ctx, &cfg.Config, true, false, keep); err != nil {
 		return err
 	}
-	_, err = Migrate(ctx, &cfg.Config)
-	return err
+	if _, err := Migrate(ctx, &cfg.Config); err != nil {
+		return err
+	}
+	return cfg.writeClientFile(dir)
+}
+
+// clientFile is the configuration with which other commands find the embedded services.
+const clientFile = "client.yaml"
+
+// writeClientFile writes it. It holds a password: nobody else may read it.
+func (c *Config) writeClientFile(dir string) error {
+	dataDir, err := filepath.Abs(c.App.DataDir)
+	if err != nil {
+		return err
+	}
+	text, err := yaml.Marshal(map[string]any{
+		"app":   map[string]any{"id": c.App.ID, "data_dir": dataDir},
+		"kafka": map[string]any{"brokers": c.Kafka.Brokers, "replication_factor": 1, "min_insync_replicas": 1},
+		"topics": map[string]any{
+			"input": c.Topics.Input, "alerts": c.Topics.Alerts, "deadletter": c.Topics.DeadLetter,
+		},
+		"input":    map[string]any{"ticks": true, "trust_create_time": true},
+		"postgres": map[string]any{"url": c.Postgres.URL.Reveal()},
+	})
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, clientFile)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return fmt.Errorf("write the configuration for other commands: %w", err)
+	}
+	return nil
 }
 
 // embed sets what embedded services need: one replica, and record times and ticks by producers, so that history can be

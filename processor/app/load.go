@@ -36,15 +36,16 @@ type Loaded struct {
 
 // LoadInput is where the configuration comes from.
 type LoadInput struct {
-	File  string   // named by the user; empty: DefaultFile, if it is there
-	Env   []string // NAME=value
-	Flags []settings.Flag
+	File   string   // named by the user; empty: DefaultFile, if it is there
+	NoFile bool     // read no file at all
+	Env    []string // NAME=value
+	Flags  []settings.Flag
 }
 
 // Load reads the configuration and checks it. The error joins all faults.
 func Load(in LoadInput) (*Loaded, error) {
 	l := &Loaded{Config: Default(), File: in.File}
-	if l.File == "" {
+	if l.File == "" && !in.NoFile {
 		if _, err := os.Stat(DefaultFile); err == nil {
 			l.File = DefaultFile
 		} else if !errors.Is(err, fs.ErrNotExist) {

@@ -65,7 +65,7 @@ type Started struct {
 	Brokers  []string
 	Database string // without password
 	HTTP     string // address of the admin server; empty: none
-	Embedded bool
+	Client   string // with embedded services: the configuration file for other commands
 }
 
 // Bounds on the steps of going down.
@@ -123,12 +123,16 @@ func Run(ctx context.Context, o Options) (err error) {
 	for _, n := range cfg.Notes {
 		o.Log.Warn(n)
 	}
-	if o.Started != nil {
-		o.Started(Started{Brokers: cfg.Kafka.Brokers, Database: cfg.Postgres.URL.String(), HTTP: address, Embedded: o.Embedded})
+	client := ""
+	if o.Embedded {
+		client = filepath.Join(cfg.embeddedDir(), clientFile)
 	}
-	err = group.Wait()
-	o.Log.Info("stopping")
-	return err
+	if o.Started != nil {
+		o.Started(Started{Brokers: cfg.Kafka.Brokers, Database: cfg.Postgres.URL.String(), HTTP: address, Client: client})
+	}
+	stopping := context.AfterFunc(working, func() { o.Log.Info("stopping: open transactions are finished first") })
+	defer stopping()
+	return group.Wait()
 }
 
 // ended makes an error of a role that ended although nobody asked it to.

@@ -38,10 +38,13 @@ type commands struct {
 	globals
 
 	Run        runCommand        `cmd:"" help:"Judge events and store alerts until stopped."`
+	Demo       demoCommand       `cmd:"" help:"Start everything in one process, play planted attacks and show the alerts."`
 	Ingest     ingestCommand     `cmd:"" help:"Write audit events from files to the input topic."`
 	Topics     topicsCommand     `cmd:"" help:"Create or check the topics."`
 	Migrate    migrateCommand    `cmd:"" help:"Create or update the tables."`
+	Alerts     alertsCommand     `cmd:"" help:"Look at alerts in the database."`
 	Deadletter deadletterCommand `cmd:"" help:"Look at records that were set aside."`
+	State      stateCommand      `cmd:"" help:"Look at the state on disk."`
 	Config_    configCommand     `cmd:"" name:"config" help:"Show or check the configuration."`
 	Version    versionCommand    `cmd:"" help:"Show the version."`
 }

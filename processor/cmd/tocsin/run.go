@@ -30,9 +30,9 @@ func (c runCommand) Run(ctx context.Context, env *environment) error {
 		Config: l, Roles: roles, Embedded: c.Embedded, Log: log, Now: env.now,
 		Started: func(s app.Started) {
 			log.Info("tocsin runs", "version", version, "brokers", s.Brokers, "database", s.Database, "http", s.HTTP)
-			if s.Embedded && env.stderrTerminal {
-				fmt.Fprintf(env.stderr, "\nKafka on %v, database at %s.\nBoth are for trying out and hold what this folder holds;"+
-					" end with Ctrl-C.\n\n", s.Brokers, s.Database)
+			if s.Client != "" {
+				fmt.Fprintf(env.stderr, "Kafka and the database run in this process, for trying out. Other commands find them with\n"+
+					"  tocsin --config %s alerts ls\n", s.Client)
 			}
 		},
 	})

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"encoding/hex"
+
+	"tocsin/processor/app"
+)
+
+type stateCommand struct {
+	Inspect stateInspectCommand `cmd:"" help:"Show what the state on disk holds. No process may be using it."`
+}
+
+type stateInspectCommand struct {
+	Digest bool `help:"Read everything and compute the digest of what is live. The same state has the same digest, however it came about."`
+}
+
+// Run lists the partitions.
+func (c stateInspectCommand) Run(env *environment) error {
+	l, err := env.load()
+	if err != nil {
+		return err
+	}
+	columns := []string{"partition", "complete", "next_input_offset", "transactions", "record_time", "next_changelog_offset",
+		"applied", "disk_bytes"}
+	if c.Digest {
+		columns = append(columns, "keys", "records", "digest")
+	}
+	out := env.list(columns...)
+	err = app.InspectState(&l.Config, c.Digest, env.now, func(p app.PartitionState) error {
+		row := []any{p.Partition, p.Complete, p.Next, p.Sequence, p.RecordTime, p.Changelog, stamp(p.AppliedAt), p.DiskBytes}
+		if p.Digest != nil {
+			row = append(row, p.Digest.Keys, p.Digest.Records, hex.EncodeToString(p.Digest.Hash[:]))
+		}
+		out.row(row...)
+		return nil
+	})
+	if outErr := out.end(); err == nil {
+		err = outErr
+	}
+	return err
+}
