@@ -53,7 +53,7 @@ fuzz: ## every fuzz target for FUZZTIME (default 10s)
 .PHONY: bench
 bench: setup ## benchmarks of all packages, then the load program against the real Kafka
 	go test -run '^$$' -bench . -benchmem $(PKG)
-	@if [ -d bench/cmd/load ]; then go run ./bench/cmd/load; fi
+	go run ./bench/load
 
 .PHONY: lint
 lint: ## formatting and golangci-lint (.golangci.yaml); the first time builds the linter
