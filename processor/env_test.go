@@ -328,12 +328,12 @@ func (e *env) consume(topic string) []*kgo.Record {
 	require.NoError(e.t, err)
 	var all []*kgo.Record
 	ends.Each(func(o kadm.ListedOffset) {
-		r := changelogReader{
-			options: []kgo.Opt{kgo.SeedBrokers(e.cluster.ListenAddrs()...)},
-			topic:   topic, partition: o.Partition, stallAfter: 10 * time.Second,
+		r := LogReader{
+			Kafka: []kgo.Opt{kgo.SeedBrokers(e.cluster.ListenAddrs()...)}, Topic: topic, Partition: o.Partition,
+			StallAfter: 10 * time.Second,
 		}
-		_, err := r.read(e.t.Context(), 0, o.Offset, func(c state.ChangeRecord) error {
-			all = append(all, &kgo.Record{Topic: topic, Partition: o.Partition, Offset: c.Offset, Key: c.Key, Value: c.Value})
+		_, err := r.Read(e.t.Context(), 0, o.Offset, func(rec *kgo.Record) error {
+			all = append(all, rec)
 			return nil
 		})
 		require.NoError(e.t, err)

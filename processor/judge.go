@@ -3,9 +3,7 @@ package processor
 import (
 	"context"
 	"errors"
-	"math"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -31,15 +29,12 @@ type batch struct {
 	restart string       // why the client must be replaced after the transaction; "" for not
 	out     output
 
-	records  []engine.Record
-	prepared []engine.Prepared
-	headers  []topics.Header
+	preparer Preparer
 }
 
 // begin prepares for a new client.
 func (b *batch) begin(p *Processor, s *session) {
-	records, prepared := b.records, b.prepared
-	*b = batch{proc: p, records: records, prepared: prepared}
+	*b = batch{proc: p, preparer: b.preparer}
 	b.out = output{session: s, topics: p.config.Topics, limit: p.deadLetterMax}
 }
 
@@ -79,20 +74,20 @@ func (w *worker) judge(ctx context.Context, s *session) (full bool, err error) {
 func (w *worker) judgeChunk(ctx context.Context, part *partition, records []*kgo.Record) (taken int, full bool, err error) {
 	b := &w.batch
 	b.touch(part)
-	b.prepare(records)
+	recs, prepared := b.prepare(records)
 	config := &w.proc.config
 	for i, r := range records {
 		if stop := part.checkNext(r.Offset); stop != nil {
 			return i, false, stop
 		}
-		done, err := part.eng.Advance(b.records[i].Timestamp, config.CloseTimers, &b.out.fx)
+		done, err := part.eng.Advance(recs[i].Timestamp, config.CloseTimers, &b.out.fx)
 		if err != nil {
 			return i, false, engineError(part.id, r.Offset, err)
 		}
 		if !done {
 			return i, true, nil // the timers fired so far are committed, with the offset still before this record
 		}
-		if err := part.eng.Step(&b.prepared[i], &b.out.fx); err != nil {
+		if err := part.eng.Step(&prepared[i], &b.out.fx); err != nil {
 			return i, false, engineError(part.id, r.Offset, err)
 		}
 		part.take(r.Offset, r.LeaderEpoch)
@@ -139,62 +134,14 @@ func (w *worker) setAside(ctx context.Context, s *session, part *partition, brok
 	}
 }
 
-// prepare decodes, verifies and matches records: no state is needed for that, so large chunks are shared among the cores
-// that are free. The results stand in b.prepared, in the order of the records.
-func (b *batch) prepare(records []*kgo.Record) {
-	for len(b.prepared) < len(records) {
-		b.prepared = append(b.prepared, engine.Prepared{})
-		b.records = append(b.records, engine.Record{})
-	}
-	b.headers = b.headers[:0]
-	for i, r := range records {
-		b.records[i] = engine.Record{
-			Offset: r.Offset, Timestamp: recordTime(r.Timestamp), Key: r.Key, Value: r.Value, Headers: b.convert(r.Headers),
-		}
-	}
-	eng := b.proc.config.Engine
-	one := func(from, to int) {
-		for i := from; i < to; i++ {
-			eng.Prepare(&b.records[i], &b.prepared[i])
-		}
-	}
+// prepare does what needs no state: large chunks are shared among the cores that are free.
+func (b *batch) prepare(records []*kgo.Record) ([]engine.Record, []engine.Prepared) {
 	helpers := 0
 	if len(records) >= parallelRecords {
 		helpers = b.proc.borrowCores(min(runtime.GOMAXPROCS(0)-1, 3))
+		defer b.proc.returnCores(helpers)
 	}
-	if helpers == 0 {
-		one(0, len(records))
-		return
-	}
-	defer b.proc.returnCores(helpers)
-	share := (len(records) + helpers) / (helpers + 1)
-	var wg sync.WaitGroup
-	for h := 1; h <= helpers; h++ {
-		from, to := min(h*share, len(records)), min((h+1)*share, len(records))
-		wg.Go(func() { one(from, to) })
-	}
-	one(0, min(share, len(records)))
-	wg.Wait()
-}
-
-// convert gives the headers as the engine takes them. Few events have any.
-func (b *batch) convert(headers []kgo.RecordHeader) []topics.Header {
-	if len(headers) == 0 {
-		return nil
-	}
-	from := len(b.headers)
-	for i := range headers {
-		b.headers = append(b.headers, topics.Header{Key: headers[i].Key, Value: headers[i].Value})
-	}
-	return b.headers[from:len(b.headers):len(b.headers)]
-}
-
-// recordTime is a record's timestamp in Unix nanoseconds. Kafka's milliseconds reach further than that: what does not
-// fit becomes the end of the range.
-func recordTime(t time.Time) int64 {
-	ms := t.UnixMilli()
-	const most = math.MaxInt64 / int64(time.Millisecond)
-	return max(-most, min(ms, most)) * int64(time.Millisecond)
+	return b.preparer.Prepare(b.proc.config.Engine, records, helpers)
 }
 
 // stop takes a partition out in the middle of the worker's work. Its lease is released when the transaction has ended.

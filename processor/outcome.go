@@ -83,6 +83,11 @@ func (s *session) abort(ctx context.Context, offsets []offset, why error) (outco
 	if err := s.cl.EndTransaction(ctx, kgo.TryAbort); err != nil {
 		return unknown, fmt.Errorf("%w; and to abort: %w", why, err)
 	}
+	// After some errors the client leaves the abort to the next time it needs its producer id. Until then the offsets of
+	// the transaction would be pending: do it now.
+	if _, _, err := s.cl.ProducerID(ctx); err != nil {
+		return unknown, fmt.Errorf("%w; and to renew the producer id: %w", why, err)
+	}
 	if err := s.verifyOffsets(ctx, offsets); err != nil {
 		return unknown, fmt.Errorf("%w; and to check that nothing was committed: %w", why, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -110,7 +109,7 @@ func (w *worker) fetchError(
 			ErrTopics, w.proc.config.Topics.Input, err)
 	case fatal(err):
 		return nil, err
-	case part != nil && strings.Contains(err.Error(), "unable to decompress batch"):
+	case part != nil && isBrokenBatch(err):
 		// The client does not say where the batch ends, and would ask for it for ever.
 		return w.probeBatch(ctx, s, id, err)
 	}

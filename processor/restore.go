@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"tocsin/state"
 )
 
@@ -123,7 +125,7 @@ func (w *worker) restoreState(ctx context.Context, part *partition) error {
 
 // restoreMode chooses between reading on from the stored position and reading everything.
 func (p *Processor) restoreMode(
-	partition int32, pos state.Position, ok bool, ends changelogEnds,
+	partition int32, pos state.Position, ok bool, ends logBounds,
 ) (mode state.Mode, why string, err error) {
 	age := p.config.Now().Sub(time.Unix(0, pos.AppliedAt))
 	switch {
@@ -143,7 +145,7 @@ func (p *Processor) restoreMode(
 	return state.Tail, "", nil
 }
 
-func (w *worker) restoreAs(ctx context.Context, part *partition, mode state.Mode, why string, ends changelogEnds) error {
+func (w *worker) restoreAs(ctx context.Context, part *partition, mode state.Mode, why string, ends logBounds) error {
 	p := w.proc
 	r, err := part.lease.Restore(state.RestoreConfig{Mode: mode, TopicID: p.cluster.changelogID, LogStart: ends.start})
 	if err != nil {
@@ -155,18 +157,20 @@ func (w *worker) restoreAs(ctx context.Context, part *partition, mode state.Mode
 		h.State, h.Detail = Restoring, ""
 		h.Restore = &restoreStatus{Mode: mode.String(), From: from, Next: from, Until: ends.high, Started: began}
 	})
-	reader := changelogReader{
-		options: p.baseOptions(), topic: p.config.Topics.Changelog, partition: part.id, stallAfter: p.config.StallAfter,
-		progress: func(next int64, records int) {
+	reader := LogReader{
+		Kafka: p.baseOptions(), Topic: p.config.Topics.Changelog, Partition: part.id, StallAfter: p.config.StallAfter,
+		Progress: func(next int64, records int) {
 			p.metrics.restoredRecords.WithLabelValues(mode.String()).Add(float64(records))
 			part.status.update(func(h *PartitionHealth) {
 				h.Restore.Next, h.Restore.Records = next, h.Restore.Records+int64(records)
 			})
 		},
 	}
-	at, err := reader.read(ctx, from, ends.high, r.Add)
-	if errors.Is(err, errStalled) {
-		return fmt.Errorf("%w; %s", err, describeStall(ctx, p.adm, reader.topic, part.id))
+	at, err := reader.Read(ctx, from, ends.high, func(rec *kgo.Record) error {
+		return r.Add(state.ChangeRecord{Offset: rec.Offset, Key: rec.Key, Value: rec.Value})
+	})
+	if errors.Is(err, ErrStalled) {
+		return fmt.Errorf("%w; %s", err, describeStall(ctx, p.adm, reader.Topic, part.id))
 	}
 	if err != nil {
 		return err

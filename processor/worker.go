@@ -120,7 +120,7 @@ func (w *worker) work(ctx context.Context) error {
 
 // closePatience is how long a client may take to close before its requests are cut off. It would wait for a rebalance
 // that is under way, and that for members which are closing too: as long as a session.
-const closePatience = 2 * time.Second
+const closePatience = time.Second
 
 // shut closes the client, which revokes what is assigned, and waits for the restores.
 func (w *worker) shut(cl *kgo.Client, kill context.CancelFunc) {

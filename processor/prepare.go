@@ -1,0 +1,69 @@
+package processor
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tocsin/processor/engine"
+	"tocsin/topics"
+)
+
+// Preparer does all of a record's judging that needs no state, for many records at once. Its memory is reused: what it
+// returns is valid until the next call, and aliases the Kafka records. The zero value is ready.
+type Preparer struct {
+	records  []engine.Record
+	prepared []engine.Prepared
+	headers  []topics.Header
+}
+
+// Prepare prepares records with this many helping goroutines beside the caller's. Both results are in the order of the
+// records.
+func (p *Preparer) Prepare(e *engine.Engine, records []*kgo.Record, helpers int) ([]engine.Record, []engine.Prepared) {
+	for len(p.prepared) < len(records) {
+		p.prepared = append(p.prepared, engine.Prepared{})
+		p.records = append(p.records, engine.Record{})
+	}
+	p.headers = p.headers[:0]
+	for i, r := range records {
+		p.records[i] = engine.Record{
+			Offset: r.Offset, Timestamp: recordTime(r.Timestamp), Key: r.Key, Value: r.Value, Headers: p.convert(r.Headers),
+		}
+	}
+	share := (len(records) + helpers) / (helpers + 1)
+	var wg sync.WaitGroup
+	for h := 1; h <= helpers; h++ {
+		from, to := min(h*share, len(records)), min((h+1)*share, len(records))
+		wg.Go(func() { p.some(e, from, to) })
+	}
+	p.some(e, 0, min(share, len(records)))
+	wg.Wait()
+	return p.records[:len(records)], p.prepared[:len(records)]
+}
+
+func (p *Preparer) some(e *engine.Engine, from, to int) {
+	for i := from; i < to; i++ {
+		e.Prepare(&p.records[i], &p.prepared[i])
+	}
+}
+
+// convert gives the headers as the engine takes them. Few events have any.
+func (p *Preparer) convert(headers []kgo.RecordHeader) []topics.Header {
+	if len(headers) == 0 {
+		return nil
+	}
+	from := len(p.headers)
+	for i := range headers {
+		p.headers = append(p.headers, topics.Header{Key: headers[i].Key, Value: headers[i].Value})
+	}
+	return p.headers[from:len(p.headers):len(p.headers)]
+}
+
+// recordTime is a record's timestamp in Unix nanoseconds. Kafka's milliseconds reach further than that: what does not
+// fit becomes the end of the range.
+func recordTime(t time.Time) int64 {
+	const most = math.MaxInt64 / int64(time.Millisecond)
+	return max(-most, min(t.UnixMilli(), most)) * int64(time.Millisecond)
+}
