@@ -132,7 +132,9 @@ func (r *LogReader) broken(ctx context.Context, cl *kgo.Client, at int64, why er
 }
 
 // isBrokenBatch tells the client's error for a batch that does not decompress. It has no type of its own.
-func isBrokenBatch(err error) bool { return strings.Contains(err.Error(), "unable to decompress batch") }
+func isBrokenBatch(err error) bool {
+	return strings.Contains(err.Error(), "unable to decompress batch")
+}
 
 // logBounds are the bounds of one partition.
 type logBounds struct {
