@@ -12,8 +12,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/processor"
+	"tocsin/processor/ingest"
 	"tocsin/processor/sink"
 )
 
@@ -27,6 +30,9 @@ type admin struct {
 	registry  *prometheus.Registry
 	processor func() processor.Health // nil: not this process's role
 	sink      func() sink.Health
+	// lag asks the cluster how far the group is behind; for partitions of which the processor does not know yet, since
+	// they have had no record.
+	lag func(context.Context) (map[int32]int64, error)
 }
 
 // condition is the body of both.
@@ -38,11 +44,11 @@ type condition struct {
 }
 
 // start begins to listen and returns the address; "" for none.
-func (a *admin) start(listen string, cl *closers) (string, error) {
+func (a *admin) start(ctx context.Context, listen string, cl *closers) (string, error) {
 	if listen == "" {
 		return "", nil
 	}
-	l, err := net.Listen("tcp", listen)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
 	if err != nil {
 		return "", fmt.Errorf("http.listen: %w", err)
 	}
@@ -70,7 +76,7 @@ func (a *admin) start(listen string, cl *closers) (string, error) {
 // askFor is how long the roles may take to say how they are.
 const askFor = time.Second
 
-func (a *admin) answer(w http.ResponseWriter, r *http.Request, judge func(*condition)) {
+func (a *admin) answer(w http.ResponseWriter, r *http.Request, judge func(context.Context, *condition)) {
 	ctx, cancel := context.WithTimeout(r.Context(), askFor)
 	defer cancel()
 	asked := make(chan condition, 1)
@@ -78,7 +84,7 @@ func (a *admin) answer(w http.ResponseWriter, r *http.Request, judge func(*condi
 	var c condition
 	select {
 	case c = <-asked:
-		judge(&c)
+		judge(ctx, &c)
 	case <-ctx.Done():
 		c.Missing = []string{"a role does not answer"}
 	}
@@ -107,14 +113,15 @@ func (a *admin) ask() condition {
 	return c
 }
 
-func (*admin) alive(*condition) {}
+func (*admin) alive(context.Context, *condition) {}
 
-func (a *admin) ready(c *condition) {
+func (a *admin) ready(ctx context.Context, c *condition) {
 	miss := func(format string, args ...any) { c.Missing = append(c.Missing, fmt.Sprintf(format, args...)) }
 	if p := c.Processor; p != nil {
 		if !p.Joined {
 			miss("the group has not given every worker its partitions yet")
 		}
+		a.fillLag(ctx, p)
 		unknown := 0
 		for _, part := range p.Partitions {
 			if part.State != processor.Running {
@@ -134,4 +141,46 @@ func (a *admin) ready(c *condition) {
 	if s := c.Sink; s != nil && !s.OK {
 		miss("alerts are not being stored: %s", s.Reason)
 	}
+}
+
+// fillLag completes the lags that the processor does not know.
+func (a *admin) fillLag(ctx context.Context, h *processor.Health) {
+	var known map[int32]int64
+	for i := range h.Partitions {
+		p := &h.Partitions[i]
+		if p.Lag >= 0 || p.State != processor.Running || a.lag == nil {
+			continue
+		}
+		if known == nil {
+			var err error
+			if known, err = a.lag(ctx); err != nil {
+				a.log.Debug("admin: lag not known", "error", err)
+				return
+			}
+		}
+		if lag, ok := known[p.Partition]; ok {
+			p.Lag = lag
+		}
+	}
+}
+
+// groupLag gives, by partition of the input, how many offsets the group is behind.
+func groupLag(ctx context.Context, cl *kgo.Client, c *Config) (map[int32]int64, error) {
+	ends, err := ingest.Ends(ctx, cl, c.Topics.Input)
+	if err != nil {
+		return nil, err
+	}
+	committed, err := kadm.NewClient(cl).FetchOffsets(ctx, c.App.ID)
+	if err != nil {
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", c.App.ID, err)
+	}
+	lags := make(map[int32]int64, len(ends))
+	for p, r := range ends {
+		at := r.From
+		if o, ok := committed.Lookup(c.Topics.Input, p); ok && o.At >= 0 {
+			at = o.At
+		}
+		lags[p] = max(r.To-at, 0)
+	}
+	return lags, nil
 }

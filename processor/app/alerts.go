@@ -81,8 +81,8 @@ func Alert(ctx context.Context, c *Config, organization, id string) (d *sink.Det
 
 func withQueries(ctx context.Context, c *Config, do func(*sink.Queries) error) error {
 	if !c.Postgres.URL.Set() {
-		return Usagef("postgres.url is not set: set TOCSIN_POSTGRES__URL or postgres.url_file (`tocsin run --embedded` writes" +
-			" a configuration file for its own database: see what it says at its start)")
+		return Usagef("postgres.url is not set: set TOCSIN_POSTGRES__URL or postgres.url_file (`tocsin run --embedded`" +
+			" writes a configuration file for its own database: see what it says at its start)")
 	}
 	pool, err := c.openPool(ctx, 2)
 	if err != nil {

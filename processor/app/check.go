@@ -180,7 +180,8 @@ func (c *checker) input() {
 func (c *checker) limits() {
 	p, s, k := c.l.Processor, c.l.State, c.l.Sink
 	c.number("processor.workers", int64(p.Workers), 0, 1000)
-	c.duration("processor.transaction_time", p.TransactionTime, time.Millisecond, time.Duration(c.l.Kafka.TransactionTimeout)/2)
+	c.duration("processor.transaction_time", p.TransactionTime, time.Millisecond,
+		time.Duration(c.l.Kafka.TransactionTimeout)/2)
 	c.number("processor.transaction_records", int64(p.TransactionRecords), 1, 1_000_000)
 	c.size("processor.transaction_bytes", p.TransactionBytes, 64*kib, 256*mib)
 	c.number("processor.transaction_timers", int64(p.TransactionTimers), 1, 1_000_000)

@@ -200,10 +200,11 @@ type EmbeddedConfig struct {
 	Partitions   int    `yaml:"partitions"`
 }
 
-// Duration and Size are written as package settings says.
 type (
+	// Duration is written as package settings says.
 	Duration = settings.Duration
-	Size     = settings.Size
+	// Size is written as package settings says.
+	Size = settings.Size
 )
 
 // Default gives the configuration that holds where nothing is set.

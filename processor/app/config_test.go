@@ -71,10 +71,11 @@ func TestExamplesInTheExample(t *testing.T) {
 	require.Equal(t, "signature", l.Verify.Sources["patient-portal"])
 }
 
-// TestConfigFaults runs the scripts: a file as input, env and flag as arguments; the output is the faults, or ok and the
-// notes.
+// TestConfigFaults runs the scripts: a file as input, env and flag as arguments; the output is the faults, or ok and
+// the notes.
 func TestConfigFaults(t *testing.T) {
 	datadriven.RunTest(t, filepath.Join("testdata", "config.txt"), func(t *testing.T, d *datadriven.TestData) string {
+		t.Helper()
 		var in LoadInput
 		for _, a := range d.CmdArgs {
 			for _, v := range a.Vals {

@@ -29,8 +29,8 @@ type DeadLetterFilter struct {
 	Offset    *int64
 }
 
-// DeadLetters passes on the dead letters there are now, partition by partition in the order in which they were set aside,
-// until each returns false.
+// DeadLetters passes on the dead letters there are now, partition by partition in the order in which they were set
+// aside, until each returns false.
 func DeadLetters(ctx context.Context, cfg *Loaded, f DeadLetterFilter, each func(*DeadLetter) bool) error {
 	if f.Reason != "" {
 		if _, ok := topics.ParseReason(f.Reason); !ok {
@@ -60,7 +60,8 @@ func DeadLetters(ctx context.Context, cfg *Loaded, f DeadLetterFilter, each func
 			}
 			r.From = *f.Offset
 		}
-		err := ingest.ReadLog(ctx, connect, cfg.Topics.DeadLetter, map[int32]ingest.Range{p: r}, func(r *kgo.Record) bool {
+		ranges := map[int32]ingest.Range{p: r}
+		err := ingest.ReadLog(ctx, connect, cfg.Topics.DeadLetter, ranges, func(r *kgo.Record) bool {
 			d := &DeadLetter{
 				Partition: r.Partition, Offset: r.Offset, SetAside: r.Timestamp.UTC(),
 				DeadLetter: ingest.ReadDeadLetter(r), Key: r.Key, Value: r.Value,
@@ -103,7 +104,8 @@ func Mend(reason string) string {
 		return "The event is not what was hashed. Find out who changed it between producer and topic; do not send it again" +
 			" before that. Its integrity alert names the source."
 	case topics.ReasonForged:
-		return "The signature is not by the key it claims. Find out who writes with this source; its integrity alert names it."
+		return "The signature is not by the key it claims. Find out who writes with this source; its integrity alert names" +
+			" it."
 	case topics.ReasonUnverifiable:
 		return "Make the key known (verify.hmac_key_id, verify.hmac_secret), or have the producer sign with one that is."
 	case topics.ReasonUnsigned, topics.ReasonHashOnly:

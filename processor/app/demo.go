@@ -44,7 +44,7 @@ func (r *DemoReport) OK() bool {
 }
 
 // demoSecret signs the demo's events. It protects nothing.
-const demoSecret = "the demo's secret is no secret at all"
+const demoSecret = "the demo's secret is no secret at all" //nolint:gosec // it says so itself
 
 // demoPatience bounds each wait of the demo.
 const demoPatience = 40 * time.Second
@@ -59,7 +59,8 @@ func Demo(ctx context.Context, o DemoOptions) (report *DemoReport, err error) {
 			return nil, fmt.Errorf("demo: %w", err)
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-		if err := os.Chmod(dir, 0o711); err != nil { // the database server may run as another user
+		// The database server may run as another user, who must get through.
+		if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // passing through shows nothing
 			return nil, fmt.Errorf("demo: %w", err)
 		}
 	}
@@ -132,7 +133,8 @@ func playDemo(ctx context.Context, cfg *Loaded, o DemoOptions) (*DemoReport, err
 
 // waitForGroup returns when the processor has joined its group.
 func waitForGroup(ctx context.Context, cfg *Loaded, o DemoOptions) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, demoPatience, fmt.Errorf("the processor did not start within %s", demoPatience))
+	ctx, cancel := context.WithTimeoutCause(ctx, demoPatience,
+		fmt.Errorf("the processor did not start within %s", demoPatience))
 	defer cancel()
 	for {
 		if w, _ := watchVerdicts(ctx, cfg, IngestOptions{Wait: demoPatience, Now: o.Now}); w != nil {

@@ -30,7 +30,7 @@ func demoExpected() []demoAlert {
 
 // demoEvents makes the day's events as JSON lines, in order of delivery. The same text every time.
 func demoEvents() string {
-	d := &demoWriter{rnd: rand.New(rand.NewPCG(2026, 3))}
+	d := &demoWriter{rnd: rand.New(rand.NewPCG(2026, 3))} //nolint:gosec // the same day every time is what is wanted
 	d.noise()
 	d.attacks()
 	slices.SortStableFunc(d.events, func(a, b demoEvent) int { return a.at.Compare(b.at) })
@@ -55,8 +55,8 @@ type demoWriter struct {
 // add writes one event; more is appended to its members.
 func (d *demoWriter) add(at time.Time, org, who, action, status, more string) {
 	d.next++
-	d.deliver(at, fmt.Sprintf(`{"id":"demo-%05d","timestamp":%q,"action":%q,"status":%q,"principalId":%q,"organizationId":%q,`+
-		`"sessionContext":{"sessionId":"s-%s","ipAddress":"10.1.%d.%d","userAgent":"demo"}%s}`,
+	d.deliver(at, fmt.Sprintf(`{"id":"demo-%05d","timestamp":%q,"action":%q,"status":%q,"principalId":%q,`+
+		`"organizationId":%q,"sessionContext":{"sessionId":"s-%s","ipAddress":"10.1.%d.%d","userAgent":"demo"}%s}`,
 		d.next, at.Format(time.RFC3339Nano), action, status, who, org, who, len(who), d.next%250+1, more))
 }
 
@@ -80,8 +80,8 @@ func (d *demoWriter) noise() {
 			if at.After(demoDay.Add(19 * time.Hour)) {
 				break
 			}
-			d.add(at, org, who, "fhir.patient.read", "success",
-				fmt.Sprintf(`,"targetResourceType":"Patient","targetResourceId":"p-%d","dataClassification":"PHI"`, d.rnd.IntN(5000)))
+			d.add(at, org, who, "fhir.patient.read", "success", fmt.Sprintf(
+				`,"targetResourceType":"Patient","targetResourceId":"p-%d","dataClassification":"PHI"`, d.rnd.IntN(5000)))
 			if d.rnd.IntN(60) == 0 {
 				d.add(at.Add(time.Second), org, who, "fhir.patient.update", "failure", `,"errorCode":"AccessDenied"`)
 				at = at.Add(11 * time.Minute) // so that three never come within ten minutes

@@ -41,7 +41,7 @@ func startEmbedded(
 		return err
 	}
 	// The database server may run as another user (it refuses to be root), who must get through to its own folder.
-	if err := os.MkdirAll(dir, 0o711); err != nil {
+	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // passing through shows nothing
 		return fmt.Errorf("make the folder of the embedded services: %w", err)
 	}
 	log.Warn("embedded broker and database: for trying out, not for production", "dir", dir)
@@ -101,7 +101,7 @@ func (c *Config) writeClientFile(dir string) error {
 			"input": c.Topics.Input, "alerts": c.Topics.Alerts, "deadletter": c.Topics.DeadLetter,
 		},
 		"input":    map[string]any{"ticks": true, "trust_create_time": true},
-		"postgres": map[string]any{"url": c.Postgres.URL.Reveal()},
+		"postgres": map[string]any{"url": c.Postgres.URL.Reveal(), "admin_url": c.Postgres.AdminURL.Reveal()},
 	})
 	if err != nil {
 		return err

@@ -21,8 +21,8 @@ type closer struct {
 	close func(context.Context) error
 }
 
-func (c *closers) add(name string, bound time.Duration, close func(context.Context) error) {
-	c.steps = append(c.steps, closer{name, bound, close})
+func (c *closers) add(name string, bound time.Duration, step func(context.Context) error) {
+	c.steps = append(c.steps, closer{name, bound, step})
 }
 
 // closeAll runs the steps. ctx carries values only: that it has ended already does not matter.

@@ -18,7 +18,7 @@ const EnvPrefix = "TOCSIN_"
 const DefaultFile = "tocsin.yaml"
 
 // aliases are variables that other programs of the same installation read; each gives a setting here.
-var aliases = map[string]string{
+var aliases = map[string]string{ //nolint:gosec // names of variables, no secrets
 	"AUDIT_CRYPTO_SECRET": "verify.hmac_secret",
 	"LOG_LEVEL":           "log.level",
 }

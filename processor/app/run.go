@@ -116,12 +116,12 @@ func Run(ctx context.Context, o Options) (err error) {
 		}
 		group.Go(func() error { return ended(working, "sink", run(working)) })
 	}
-	address, err := admin.start(cfg.HTTP.Listen, cl)
+	address, err := admin.start(ctx, cfg.HTTP.Listen, cl)
 	if err != nil {
 		return err
 	}
 	for _, n := range cfg.Notes {
-		o.Log.Warn(n)
+		o.Log.Warn("configuration", "note", n)
 	}
 	client := ""
 	if o.Embedded {
@@ -138,7 +138,7 @@ func Run(ctx context.Context, o Options) (err error) {
 // ended makes an error of a role that ended although nobody asked it to.
 func ended(ctx context.Context, role string, err error) error {
 	switch {
-	case err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() != nil):
+	case err != nil && (ctx.Err() == nil || !errors.Is(err, context.Canceled)):
 		return fmt.Errorf("%s: %w", role, err)
 	case ctx.Err() == nil:
 		return fmt.Errorf("%s ended by itself", role)
@@ -251,7 +251,16 @@ func openProcessor(
 	if err != nil {
 		return nil, err
 	}
+	asking, err := cfg.kafkaClient()
+	if err != nil {
+		return nil, err
+	}
+	cl.add("Kafka client of the admin server", closeHTTP, func(context.Context) error {
+		asking.Close()
+		return nil
+	})
 	admin.processor = p.Health
+	admin.lag = func(ctx context.Context) (map[int32]int64, error) { return groupLag(ctx, asking, &cfg.Config) }
 	return func(ctx context.Context) error {
 		// The flusher belongs to the processor's life: it ends after the last worker has applied.
 		flushCtx, stop := context.WithCancel(context.WithoutCancel(ctx))

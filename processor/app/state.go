@@ -28,9 +28,11 @@ type PartitionState struct {
 	Digest     *state.Digest // nil: not asked for
 }
 
-// InspectState reads the state on disk, which no other process may have open. digest makes it read everything and compute
-// the digest of what is live under the configured rules.
-func InspectState(c *Config, digest bool, now func() time.Time, each func(PartitionState) error) (err error) {
+// InspectState reads the state on disk, which no other process may have open. digest makes it read everything and
+// compute the digest of what is live under the configured rules.
+func InspectState(
+	c *Config, digest bool, now func() time.Time, each func(PartitionState) error,
+) (err error) {
 	dir := c.stateDir()
 	if _, err := os.Stat(filepath.Clean(dir)); errors.Is(err, fs.ErrNotExist) {
 		return Usagef("there is no state in %s: name its folder with app.data_dir or state.dir", dir)

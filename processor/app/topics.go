@@ -15,8 +15,8 @@ var roles = []topics.Role{
 	topics.RoleInput, topics.RoleAlerts, topics.RoleDeadLetter, topics.RoleChangelog, topics.RoleSeals,
 }
 
-// specs says how the topics must be, given the input topic as it is; where there is none, as it would be created. missing
-// says so.
+// specs says how the topics must be, given the input topic as it is; where there is none, as it would be created.
+// missing says so.
 func (c *Config) specs(ctx context.Context, adm *kadm.Client) (specs []topics.Spec, missing bool, err error) {
 	partitions := int32(c.Topics.Partitions)
 	maxMessage := int(c.Input.MaxBytes + mib) // room for what is too large for us: it is to become a dead letter
@@ -30,9 +30,10 @@ func (c *Config) specs(ctx context.Context, adm *kadm.Client) (specs []topics.Sp
 		partitions, maxMessage = input.Partitions, live
 	}
 	specs, err = topics.Specs(topics.SpecConfig{
-		App:             c.App.ID,
-		Names:           topics.Names{Input: c.Topics.Input, Alerts: c.Topics.Alerts, DeadLetter: c.Topics.DeadLetter},
-		InputPartitions: partitions, ReplicationFactor: int16(c.Kafka.ReplicationFactor), MinISR: int16(c.Kafka.MinInsyncReplicas),
+		App:               c.App.ID,
+		Names:             topics.Names{Input: c.Topics.Input, Alerts: c.Topics.Alerts, DeadLetter: c.Topics.DeadLetter},
+		InputPartitions:   partitions,
+		ReplicationFactor: int16(c.Kafka.ReplicationFactor), MinISR: int16(c.Kafka.MinInsyncReplicas),
 		InputMaxMessageBytes: maxMessage, TrustCreateTime: c.Input.TrustCreateTime,
 	})
 	if err != nil {

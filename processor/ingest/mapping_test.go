@@ -54,7 +54,7 @@ func TestMapCloudTrailRecorded(t *testing.T) {
 
 			f, err := os.Open(filepath.Join(data, "expected", set+".events.jsonl.gz"))
 			require.NoError(t, err)
-			defer f.Close()
+			defer func() { require.NoError(t, f.Close()) }()
 			z, err := gzip.NewReader(f)
 			require.NoError(t, err)
 			lines := bufio.NewScanner(z)

@@ -90,7 +90,7 @@ func readFile(ctx context.Context, path string, stdin io.Reader, o Options, emit
 		if err != nil {
 			return fmt.Errorf("read input: %w", err)
 		}
-		defer f.Close() // read only: nothing is lost
+		defer f.Close() //nolint:errcheck // read only: nothing is lost
 		in = f
 	}
 	buf := bufio.NewReaderSize(in, 256<<10)

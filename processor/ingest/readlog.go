@@ -21,7 +21,9 @@ type Connect func(opts ...kgo.Opt) (*kgo.Client, error)
 // ReadLog reads committed records of a topic, by partition from an offset to below another, and passes them to each, in
 // order within a partition. A partition whose range is empty is not read. It returns early, without error, when each
 // returns false.
-func ReadLog(ctx context.Context, connect Connect, topic string, ranges map[int32]Range, each func(*kgo.Record) bool) error {
+func ReadLog(
+	ctx context.Context, connect Connect, topic string, ranges map[int32]Range, each func(*kgo.Record) bool,
+) error {
 	from, left := map[int32]kgo.Offset{}, map[int32]int64{}
 	for p, r := range ranges {
 		if r.From < r.To {

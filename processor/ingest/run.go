@@ -83,7 +83,7 @@ func Run(ctx context.Context, cfg Config, files []string, stdin io.Reader) (*Res
 	flushErr := cfg.Client.Flush(ctx)
 	if flushErr != nil {
 		// Records still buffered would be sent, and acknowledged to a reader that has gone.
-		cfg.Client.AbortBufferedRecords(context.WithoutCancel(ctx))
+		flushErr = errors.Join(flushErr, cfg.Client.AbortBufferedRecords(context.WithoutCancel(ctx)))
 	}
 	close(s.acks)
 	<-s.idle

@@ -188,7 +188,7 @@ type runReader struct {
 
 func (r *runReader) next() (bool, error) {
 	l, err := r.s.decode(r.in)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return false, nil
 	}
 	if err != nil {

@@ -38,8 +38,8 @@ func (v *Verdicts) DeadTotal() int64 {
 
 // Read reads the verdicts on what was written, once the group has committed past it ([Watch.Wait]).
 //
-// Dead letters are found by the origin they state. The rest comes from seals: each transaction of the processor ends with
-// one that holds the counts of the open coverage interval, and closed intervals are in coverage records. The difference
+// Dead letters are found by the origin they state. The rest comes from seals: each transaction of the processor ends
+// with one that holds the counts of the open coverage interval, and closed intervals are in coverage records. The difference
 // between the last seal before what was written and the first one behind it is the verdicts on everything between; when
 // their number is that of the records written, they are the verdicts on these.
 func (w *Watch) Read(ctx context.Context, written *Offsets) (*Verdicts, error) {
@@ -104,8 +104,8 @@ func (w *Watch) readDead(ctx context.Context, cl *kgo.Client, written *Offsets, 
 	})
 }
 
-// readCounts gives, by partition, the verdicts between the seals around what was written. A partition whose seals are not
-// both there is left out.
+// readCounts gives, by partition, the verdicts between the seals around what was written. A partition whose seals are
+// not both there is left out.
 func (w *Watch) readCounts(ctx context.Context, cl *kgo.Client, written *Offsets) (map[int32]topics.Counts, error) {
 	now, err := Ends(ctx, cl, w.cfg.Changelog)
 	if err != nil {

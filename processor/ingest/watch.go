@@ -116,7 +116,8 @@ func (w *Watch) lastSeal(ctx context.Context, partition int32) (seal topics.Seal
 	all := w.changelog[partition]
 	for span := int64(1000); ; span *= 8 {
 		from := max(all.From, all.To-span)
-		err = w.readSeals(ctx, map[int32]Range{partition: {From: from, To: all.To}}, func(s topics.Seal) { seal, ok = s, true })
+		ranges := map[int32]Range{partition: {From: from, To: all.To}}
+		err = w.readSeals(ctx, ranges, func(s topics.Seal) { seal, ok = s, true })
 		if err != nil || ok || from == all.From {
 			return seal, ok, err
 		}

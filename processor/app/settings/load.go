@@ -186,14 +186,17 @@ func splitPath(path string) ([]string, error) {
 }
 
 // assign sets the leaf at names. match finds the name of a member among those there are.
-func (s *Settings) assign(names []string, value string, src Source, match func(have []string, want string) string) error {
+func (s *Settings) assign(
+	names []string, value string, src Source, match func(have []string, want string) string,
+) error {
 	var down func(v reflect.Value, path string, names []string) error
 	down = func(v reflect.Value, path string, names []string) error {
 		have, member := section(v)
 		name := match(have, names[0])
 		if name == "" {
 			if !isOpen(v) || src.layer != layerFlag {
-				return &Error{Where: src.String(), Path: joinPath(path, names[0]), Message: unknown(names[0], have, isOpen(v))}
+				message := unknown(names[0], have, isOpen(v))
+				return &Error{Where: src.String(), Path: joinPath(path, names[0]), Message: message}
 			}
 			name = names[0]
 		}

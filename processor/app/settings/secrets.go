@@ -72,7 +72,7 @@ func readSecret(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close() // read only: nothing is lost
+	defer f.Close() //nolint:errcheck // read only: nothing is lost
 	b, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
 	switch {
 	case err != nil:

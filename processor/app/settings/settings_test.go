@@ -47,14 +47,16 @@ func defaults() *sample {
 	return s
 }
 
-// TestLoad runs the scripts: a YAML file as input, env and flag as arguments; the output is every value with its source,
-// or the faults.
+// TestLoad runs the scripts: a YAML file as input, env and flag as arguments; the output is every value with its
+// source, or the faults.
 func TestLoad(t *testing.T) {
 	secrets := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(secrets, "secret"), []byte("from file\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(secrets, "empty"), []byte(" \n"), 0o600))
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		t.Helper()
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			t.Helper()
 			in := Input{Name: "test.yaml", Prefix: "TOCSIN_", Aliases: map[string]string{"OLD_SECRET": "verify.secret"}}
 			if d.Input != "" {
 				in.Data = []byte(strings.ReplaceAll(d.Input, "$DIR", secrets))
@@ -123,8 +125,9 @@ func TestDurationAndSizeReadBack(t *testing.T) {
 		require.NoError(t, sb.UnmarshalText([]byte(s.String())))
 		require.Equal(t, s, sb)
 	})
-	for text, want := range map[string]time.Duration{"7d": 168 * time.Hour, "1d12h": 36 * time.Hour, "0.5d": 12 * time.Hour,
-		"-1d1h": -25 * time.Hour, "90s": 90 * time.Second, "0": 0} {
+	for text, want := range map[string]time.Duration{
+		"7d": 168 * time.Hour, "1d12h": 36 * time.Hour, "0.5d": 12 * time.Hour, "-1d1h": -25 * time.Hour, "90s": 90 * time.Second, "0": 0,
+	} {
 		var d Duration
 		require.NoError(t, d.UnmarshalText([]byte(text)), text)
 		require.Equal(t, want, time.Duration(d), text)

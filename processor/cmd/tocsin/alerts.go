@@ -16,10 +16,10 @@ type alertsCommand struct {
 }
 
 type alertsLsCommand struct {
-	Organization string        `help:"Ask as this organisation: only its alerts, as it may see them. Default: as an operator, all." placeholder:"ID"`
+	Organization string        `help:"Ask as this organisation, and see what it may. Default: all." placeholder:"ID"`
 	Rule         []string      `help:"Only of these rules." placeholder:"LIST"`
 	Severity     []string      `help:"Only of these severities." placeholder:"LIST"`
-	Status       []string      `help:"Only with these statuses: open, acknowledged, resolved, dismissed." placeholder:"LIST"`
+	Status       []string      `help:"Only open, acknowledged, resolved or dismissed ones." placeholder:"LIST"`
 	State        []string      `help:"Only in these states: open, closed, merged." placeholder:"LIST"`
 	Since        time.Duration `help:"Last seen within this time, as in 24h." placeholder:"DURATION"`
 	Limit        int           `help:"At most this many; 0 is all." default:"100"`
@@ -35,7 +35,8 @@ func (c alertsLsCommand) Run(ctx context.Context, env *environment) error {
 		return app.Usagef("--limit %d: it must not be negative", c.Limit)
 	}
 	f := app.AlertFilter{
-		Organization: c.Organization, Rules: c.Rule, Severities: c.Severity, Statuses: c.Status, States: c.State, Limit: c.Limit,
+		Organization: c.Organization, Rules: c.Rule, Severities: c.Severity, Statuses: c.Status, States: c.State,
+		Limit: c.Limit,
 	}
 	if c.Since > 0 {
 		f.Since = env.now().Add(-c.Since)
@@ -116,7 +117,9 @@ func (c alertsShowCommand) Run(ctx context.Context, env *environment) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(env.stdout)
+	if err := env.gap(); err != nil {
+		return err
+	}
 	out := env.list("role", "event", "time", "record", "outcome")
 	for _, e := range a.Alert.Evidence {
 		id := e.ID
@@ -128,7 +131,9 @@ func (c alertsShowCommand) Run(ctx context.Context, env *environment) error {
 	if err := out.end(); err != nil {
 		return err
 	}
-	fmt.Fprintln(env.stdout)
+	if err := env.gap(); err != nil {
+		return err
+	}
 	out = env.list("at", "by", "what", "from", "to", "revision", "state", "count", "note")
 	for _, h := range a.History {
 		out.row(stamp(h.At), h.Actor, h.Kind, h.FromStatus, h.ToStatus, h.Revision, h.State, h.Count, h.Note)

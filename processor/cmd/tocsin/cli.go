@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -27,10 +26,10 @@ type environment struct {
 
 // globals are the flags of every command.
 type globals struct {
-	Config  string   `help:"Configuration file. Default: ${default_file}, if it is there." placeholder:"FILE" env:"TOCSIN_CONFIG"`
-	Set     []string `help:"Set one setting, as in --set log.level=debug. Can be repeated. Weighs most." placeholder:"KEY=VALUE" sep:"none"`
+	Config  string   `help:"Configuration file. Default: ${file}, if it is there." placeholder:"FILE" env:"TOCSIN_CONFIG"`
+	Set     []string `help:"Set one setting, as in --set log.level=debug. Repeatable." placeholder:"KEY=VALUE" sep:"none"`
 	Brokers string   `help:"Kafka brokers, host:port, separated by commas (kafka.brokers)." placeholder:"LIST"`
-	Output  string   `help:"Form of the output: table, json (one object per line), or auto: table on a terminal, else json." enum:"auto,table,json" default:"auto" short:"o"`
+	Output  string   `help:"${output}" enum:"auto,table,json" default:"auto" short:"o"`
 }
 
 // commands is the command line.
@@ -45,7 +44,7 @@ type commands struct {
 	Alerts     alertsCommand     `cmd:"" help:"Look at alerts in the database."`
 	Deadletter deadletterCommand `cmd:"" help:"Look at records that were set aside."`
 	State      stateCommand      `cmd:"" help:"Look at the state on disk."`
-	Config_    configCommand     `cmd:"" name:"config" help:"Show or check the configuration."`
+	Configure  configCommand     `cmd:"" name:"config" help:"Show or check the configuration."`
 	Version    versionCommand    `cmd:"" help:"Show the version."`
 }
 
@@ -68,7 +67,10 @@ func execute(ctx context.Context, args []string, env environment) (code int) {
 		kong.Description("Judges audit events from Kafka exactly once and stores alerts that can be proven from the log."),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(env.stdout, env.stderr), kong.Exit(func(c int) { panic(exit(c)) }),
-		kong.Vars{"default_file": app.DefaultFile},
+		kong.Vars{
+			"file":   app.DefaultFile,
+			"output": "Form of the output: table, json (an object per line), or auto: a table on a terminal, else json.",
+		},
 		kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		panic(err) // a fault of the program
@@ -78,7 +80,7 @@ func execute(ctx context.Context, args []string, env environment) (code int) {
 	}
 	line, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(env.stderr, "tocsin: %s\nSee tocsin --help.\n", err)
+		env.say("tocsin: %s\nSee tocsin --help.", err)
 		return 2
 	}
 	env.global = cli.globals
@@ -90,18 +92,18 @@ func execute(ctx context.Context, args []string, env environment) (code int) {
 	case errors.Is(err, app.ErrFindings):
 		return 1
 	case errors.As(err, &usage):
-		fmt.Fprintf(env.stderr, "tocsin: %s\n", escape(err.Error(), true))
+		env.say("tocsin: %s", escape(err.Error(), true))
 		return 2
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		fmt.Fprintln(env.stderr, "tocsin: interrupted")
+		env.say("tocsin: interrupted")
 		return 1
 	}
-	fmt.Fprintf(env.stderr, "tocsin: %s\n", escape(err.Error(), true))
+	env.say("tocsin: %s", escape(err.Error(), true))
 	return 1
 }
 
-// load reads the configuration; further flags are those of the command itself.
-func (e *environment) load(flags ...settings.Flag) (*app.Loaded, error) {
+// load reads the configuration.
+func (e *environment) load() (*app.Loaded, error) {
 	in := app.LoadInput{File: e.global.Config, Env: e.environ}
 	if e.global.Brokers != "" {
 		in.Flags = append(in.Flags, settings.Flag{Name: "--brokers", Path: "kafka.brokers", Value: e.global.Brokers})
@@ -113,7 +115,6 @@ func (e *environment) load(flags ...settings.Flag) (*app.Loaded, error) {
 		}
 		in.Flags = append(in.Flags, settings.Flag{Name: "--set", Path: path, Value: value})
 	}
-	in.Flags = append(in.Flags, flags...)
 	l, err := app.Load(in)
 	return l, app.Usage(err)
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"tocsin/processor/app"
 )
 
@@ -45,13 +43,13 @@ func (configCheckCommand) Run(env *environment) error {
 	if file == "" {
 		file = "no file"
 	}
-	_, err = fmt.Fprintf(env.stderr, "the configuration is right (%s)\n", file)
-	return err
+	env.say("the configuration is right (%s)", file)
+	return nil
 }
 
 // notes writes what the user should know.
 func notes(env *environment, l *app.Loaded) {
 	for _, n := range l.Notes {
-		fmt.Fprintf(env.stderr, "note: %s\n", n)
+		env.say("note: %s", n)
 	}
 }

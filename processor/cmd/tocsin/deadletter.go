@@ -76,7 +76,8 @@ func (c deadletterShowCommand) Run(ctx context.Context, env *environment) error 
 	}
 	p32 := int32(partition)
 	var found *app.DeadLetter
-	err = app.DeadLetters(ctx, l, app.DeadLetterFilter{Partition: &p32, Offset: &offset}, func(d *app.DeadLetter) bool {
+	filter := app.DeadLetterFilter{Partition: &p32, Offset: &offset}
+	err = app.DeadLetters(ctx, l, filter, func(d *app.DeadLetter) bool {
 		found = d
 		return false
 	})

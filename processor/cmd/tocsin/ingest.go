@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -12,11 +11,11 @@ import (
 )
 
 type ingestCommand struct {
-	Paths     []string      `arg:"" help:"Files or folders; - is standard input. Plain or gzip; JSON lines or CloudTrail."`
+	Paths     []string      `arg:"" help:"Files or folders; - is standard input. JSON lines or CloudTrail, plain or gzip."`
 	Format    string        `help:"Form of the files: auto, jsonl, cloudtrail." enum:"auto,jsonl,cloudtrail" default:"auto"`
 	FileOrder bool          `help:"Keep the order of the input. Default: sort by event time."`
 	Historic  bool          `help:"Judge as if it had been live: record time follows event time, and a tick ends the run."`
-	NoSign    bool          `help:"Do not add hash and signature. Default: added when verify.hmac_secret is set and the event has none."`
+	NoSign    bool          `help:"Do not sign. Default: events without hash are signed with verify.hmac_secret."`
 	Wait      bool          `help:"Wait for the processor's verdicts." default:"true" negatable:""`
 	WaitFor   time.Duration `help:"How long to wait at most." default:"10m"`
 	SortBytes settings.Size `help:"Memory for sorting; what exceeds it goes through temporary files." default:"256MiB"`
@@ -53,14 +52,14 @@ func (c ingestCommand) Run(ctx context.Context, env *environment) error {
 
 func printIngest(env *environment, r *app.IngestReport) error {
 	for _, x := range r.Refusals {
-		fmt.Fprintf(env.stderr, "not sent: %s: %s\n", escape(x.Place.String(), false), x.Err)
+		env.say("not sent: %s: %s", escape(x.Place.String(), false), x.Err)
 	}
 	if more := r.Refused - int64(len(r.Refusals)); more > 0 {
-		fmt.Fprintf(env.stderr, "not sent: %d more\n", more)
+		env.say("not sent: %d more", more)
 	}
 	if r.TickEarly {
-		fmt.Fprintln(env.stderr, "note: the history reaches up to the present, so episodes at its end stay open until time has"+
-			" passed and further records (or ticks) come")
+		env.say("note: the history reaches up to the present, so episodes at its end stay open until time has passed" +
+			" and further records (or ticks) come")
 	}
 	pairs := []any{"read", r.Read, "sent", r.Sent, "signed", r.Signed, "without_time", r.Undated, "refused", r.Refused}
 	if !r.Oldest.IsZero() {

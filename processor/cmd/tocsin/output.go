@@ -108,7 +108,7 @@ func (l *listing) end() error {
 func escape(s string, lines bool) string {
 	clean := true
 	for _, r := range s {
-		if r == utf8.RuneError || !strconv.IsPrint(r) && !(lines && r == '\n') {
+		if r == utf8.RuneError || !strconv.IsPrint(r) && (!lines || r != '\n') {
 			clean = false
 			break
 		}
@@ -131,6 +131,17 @@ func escape(s string, lines bool) string {
 		i += n
 	}
 	return b.String()
+}
+
+// say writes a line to standard error. Nobody is left to tell when that fails.
+func (e *environment) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(e.stderr, format+"\n", args...)
+}
+
+// gap separates two parts of an output for people.
+func (e *environment) gap() error {
+	_, err := fmt.Fprintln(e.stdout)
+	return err
 }
 
 // fields writes one thing: a line per field on a terminal, one JSON object otherwise.

@@ -49,17 +49,20 @@ func (p *progress) at(phase string, done, total int64, what string) {
 		}
 	}
 	if p.terminal {
-		fmt.Fprintf(p.w, "\r\x1b[K%s", line)
+		p.print("\r\x1b[K" + line)
 		p.open = true
 		return
 	}
-	fmt.Fprintln(p.w, line)
+	p.print(line + "\n")
 }
 
 // end ends the line on the terminal.
 func (p *progress) end() {
 	if p.open {
-		fmt.Fprint(p.w, "\r\x1b[K")
+		p.print("\r\x1b[K")
 		p.open = false
 	}
 }
+
+// print does not say when it fails: progress is for whoever looks on.
+func (p *progress) print(s string) { _, _ = io.WriteString(p.w, s) }

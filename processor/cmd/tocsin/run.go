@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"tocsin/processor/app"
 )
@@ -31,7 +30,7 @@ func (c runCommand) Run(ctx context.Context, env *environment) error {
 		Started: func(s app.Started) {
 			log.Info("tocsin runs", "version", version, "brokers", s.Brokers, "database", s.Database, "http", s.HTTP)
 			if s.Client != "" {
-				fmt.Fprintf(env.stderr, "Kafka and the database run in this process, for trying out. Other commands find them with\n"+
+				env.say("Kafka and the database run in this process, for trying out. Other commands find them with"+
 					"  tocsin --config %s alerts ls\n", s.Client)
 			}
 		},

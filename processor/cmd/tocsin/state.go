@@ -11,7 +11,7 @@ type stateCommand struct {
 }
 
 type stateInspectCommand struct {
-	Digest bool `help:"Read everything and compute the digest of what is live. The same state has the same digest, however it came about."`
+	Digest bool `help:"Read everything and compute the digest of what is live."`
 }
 
 // Run lists the partitions.
@@ -20,8 +20,8 @@ func (c stateInspectCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	columns := []string{"partition", "complete", "next_input_offset", "transactions", "record_time", "next_changelog_offset",
-		"applied", "disk_bytes"}
+	columns := []string{"partition", "complete", "next_input_offset", "transactions", "record_time",
+		"next_changelog_offset", "applied", "disk_bytes"}
 	if c.Digest {
 		columns = append(columns, "keys", "records", "digest")
 	}

@@ -69,5 +69,8 @@ func (topicsCheckCommand) Run(ctx context.Context, env *environment) error {
 	if wrong {
 		return app.ErrFindings
 	}
+	if len(differences) == 0 {
+		env.say("All topics are as they must be.")
+	}
 	return nil
 }
