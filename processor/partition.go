@@ -67,7 +67,7 @@ func (p *Processor) build(part *partition, start int64) error {
 		Seal:       seal,
 		Start:      start,
 		Timers:     timers,
-		Loader:     leaseLoader{part.lease},
+		Loader:     LeaseLoader{Lease: part.lease},
 		CacheBytes: p.cachePerPartition(),
 	})
 	part.committed, part.floor, part.first = position{next: -1, epoch: -1}, -1, -1
@@ -84,13 +84,13 @@ func (p *Processor) cachePerPartition() int {
 	return int(max(p.config.CacheBytes/int64(p.cluster.partitions), 1<<20))
 }
 
-// leaseLoader loads keys for the engine from the store.
-type leaseLoader struct{ lease *state.Lease }
+// LeaseLoader loads keys for the engine from the store.
+type LeaseLoader struct{ Lease *state.Lease }
 
 // Load implements engine.Loader.
-func (l leaseLoader) Load(groupKey []byte, k *window.Key) error {
+func (l LeaseLoader) Load(groupKey []byte, k *window.Key) error {
 	return k.Load(groupKey, func(visit func(suffix, value []byte) error) error {
-		return l.lease.Scan(groupKey, visit)
+		return l.Lease.Scan(groupKey, visit)
 	})
 }
 

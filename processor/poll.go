@@ -72,6 +72,10 @@ func (w *worker) lag(part *partition, tp *kgo.FetchTopicPartition) {
 		return
 	}
 	lag := max(tp.HighWatermark-tp.Records[len(tp.Records)-1].Offset-1, 0)
+	w.setLag(part, lag)
+}
+
+func (w *worker) setLag(part *partition, lag int64) {
 	w.proc.metrics.lag.WithLabelValues(w.proc.metrics.partition(part.id)).Set(float64(lag))
 	part.status.update(func(h *PartitionHealth) { h.Lag = lag })
 }

@@ -93,6 +93,21 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 	if err := p.build(part, 0); err != nil {
 		return stopState(part.id, err)
 	}
+	return w.firstLag(ctx, part, committed.next)
+}
+
+// firstLag notes how far the partition is behind before anything of it is read: a partition without records would never
+// say.
+func (w *worker) firstLag(ctx context.Context, part *partition, next int64) error {
+	input, err := changelogBounds(ctx, w.proc.adm, w.proc.config.Topics.Input, part.id)
+	if err != nil {
+		return err
+	}
+	from := max(next, input.start)
+	if next < 0 && w.proc.config.Latest {
+		from = input.high
+	}
+	w.setLag(part, max(input.high-from, 0))
 	return nil
 }
 
