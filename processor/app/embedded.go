@@ -32,9 +32,13 @@ func (c *Config) embeddedDir() string {
 func startEmbedded(
 	ctx context.Context, cfg *Loaded, log *slog.Logger, cl *closers, watch func(func(context.Context) error),
 ) error {
-	if len(cfg.Kafka.Brokers) > 0 || cfg.Postgres.URL.Set() {
-		return Usagef("--embedded starts a broker and a database of its own, but kafka.brokers (%s) or postgres.url (%s) is"+
-			" set: leave out one or the other", cfg.Source("kafka.brokers"), cfg.Source("postgres.url"))
+	for path, set := range map[string]bool{
+		"kafka.brokers": len(cfg.Kafka.Brokers) > 0, "postgres.url": cfg.Postgres.URL.Set(),
+	} {
+		if set {
+			return Usagef("--embedded starts a broker and a database of its own, but %s is set (%s): leave out one or the"+
+				" other", path, cfg.Source(path))
+		}
 	}
 	dir, err := filepath.Abs(cfg.embeddedDir())
 	if err != nil {

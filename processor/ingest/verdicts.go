@@ -39,9 +39,9 @@ func (v *Verdicts) DeadTotal() int64 {
 // Read reads the verdicts on what was written, once the group has committed past it ([Watch.Wait]).
 //
 // Dead letters are found by the origin they state. The rest comes from seals: each transaction of the processor ends
-// with one that holds the counts of the open coverage interval, and closed intervals are in coverage records. The difference
-// between the last seal before what was written and the first one behind it is the verdicts on everything between; when
-// their number is that of the records written, they are the verdicts on these.
+// with one that holds the counts of the open coverage interval, and closed intervals are in coverage records. The
+// difference between the last seal before what was written and the first one behind it is the verdicts on everything
+// between; when their number is that of the records written, they are the verdicts on these.
 func (w *Watch) Read(ctx context.Context, written *Offsets) (*Verdicts, error) {
 	cl, err := w.cfg.Connect()
 	if err != nil {

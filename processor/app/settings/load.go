@@ -246,7 +246,7 @@ func unknown(name string, have []string, open bool) string {
 	}
 	msg := "unknown key"
 	if best := nearest(strings.ToLower(name), have); best != "" {
-		msg += fmt.Sprintf(", did you mean %s?", best)
+		msg += fmt.Sprintf(" (did you mean %s?)", best)
 	}
 	sorted := slices.Sorted(slices.Values(have))
 	return msg + "; there are: " + strings.Join(sorted, ", ")

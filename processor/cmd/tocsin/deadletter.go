@@ -105,7 +105,8 @@ func originTime(d *app.DeadLetter) time.Time {
 	return time.UnixMilli(d.Timestamp)
 }
 
-// readable makes bytes text: as they are when they are UTF-8, else with the odd ones escaped, so that JSON loses nothing.
+// readable makes bytes text: as they are when they are UTF-8, else with the odd ones escaped, so that JSON loses
+// nothing.
 func readable(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)

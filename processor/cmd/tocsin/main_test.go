@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// call runs one command line as a user would and returns what it wrote.
+type call struct {
+	args     []string
+	stdin    string
+	env      []string
+	terminal bool
+	now      func() time.Time
+}
+
+func (c call) run(ctx context.Context) (stdout, stderr string, code int) {
+	var out, errs bytes.Buffer
+	if c.now == nil {
+		c.now = time.Now
+	}
+	code = execute(ctx, c.args, environment{
+		stdin: strings.NewReader(c.stdin), stdout: &out, stderr: &errs, environ: c.env, now: c.now,
+		stdoutTerminal: c.terminal, stderrTerminal: c.terminal,
+	})
+	return out.String(), errs.String(), code
+}
+
+// script runs the commands of a testdata file. A command is
+//
+//	tocsin [terminal] [env=(NAME=value, …)]
+//	arguments, one per line (stdin:text gives standard input, with \n for line feeds)
+//
+// and the output is what the program wrote and its exit code, with what differs from run to run masked.
+func script(t *testing.T, file string, replace func(string) string, mask func(string) string) {
+	t.Helper()
+	datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
+		t.Helper()
+		c := call{terminal: d.HasArg("terminal")}
+		for _, a := range d.CmdArgs {
+			if a.Key == "env" {
+				c.env = a.Vals
+			}
+		}
+		for line := range strings.Lines(d.Input) {
+			line = replace(strings.TrimSuffix(line, "\n"))
+			if text, ok := strings.CutPrefix(line, "stdin:"); ok {
+				c.stdin = strings.ReplaceAll(strings.ReplaceAll(text, `\n`, "\n"), `\e`, "\x1b")
+				continue
+			}
+			c.args = append(c.args, line)
+		}
+		stdout, stderr, code := c.run(t.Context())
+		var b strings.Builder
+		for _, part := range []struct{ name, text string }{{"out", stdout}, {"err", stderr}} {
+			for line := range strings.Lines(part.text) {
+				fmt.Fprintf(&b, "%s: %s\n", part.name, strings.TrimRight(line, " \n"))
+			}
+		}
+		fmt.Fprintf(&b, "exit %d\n", code)
+		return mask(b.String())
+	})
+}
+
+func asItIs(s string) string { return s }
+
+// TestCommandLine holds what needs no services: help, mistakes, the configuration.
+func TestCommandLine(t *testing.T) {
+	file, err := filepath.Abs(filepath.Join("testdata", "commandline.txt"))
+	require.NoError(t, err)
+	t.Chdir(t.TempDir()) // no tocsin.yaml here
+	require.NoError(t, os.WriteFile("good.yaml", []byte("log: {level: debug}\nverify: {hmac_key_id: k}\n"), 0o600))
+	require.NoError(t, os.WriteFile("bad.yaml", []byte("log: {level: loud}\nkafka: {brokrs: [a:1]}\n"), 0o600))
+	script(t, file, asItIs, asItIs)
+}
+
+// TestSession starts everything with run --embedded and works with it as a user would.
+func TestSession(t *testing.T) {
+	file, err := filepath.Abs(filepath.Join("testdata", "session.txt"))
+	require.NoError(t, err)
+	dir := t.TempDir()
+	for d := dir; len(d) > len(os.TempDir()); d = filepath.Dir(d) {
+		require.NoError(t, os.Chmod(d, 0o755)) // the database server may run as another user
+	}
+	t.Chdir(dir)
+	admin := freeAddress(t)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	type result struct {
+		stderr string
+		code   int
+	}
+	ended := make(chan result, 1)
+	go func() {
+		_, stderr, code := call{args: []string{"run", "--embedded", "--set", "embedded.kafka_port=0", "--set",
+			"http.listen=" + admin, "--set", "app.data_dir=" + dir, "--set", "app.instance=test"}}.run(ctx)
+		ended <- result{stderr, code}
+	}()
+	waitReady(t, admin, func() bool {
+		select {
+		case r := <-ended:
+			t.Fatalf("run ended: %s", r.stderr)
+		default:
+		}
+		return true
+	})
+	client := filepath.Join(dir, "embedded", "client.yaml")
+	masks := []*regexp.Regexp{
+		regexp.MustCompile(`\b[0-9a-f]{32}\b`),
+		regexp.MustCompile(time.Now().UTC().Format("2006-01-02") + `T[0-9:.]+Z`),
+		regexp.MustCompile(time.Now().Add(time.Hour).UTC().Format("2006-01-02") + `T[0-9:.]+Z`),
+		regexp.MustCompile(`\b[0-9]{13}\b`),
+	}
+	var alert string
+	script(t, file,
+		func(line string) string {
+			if strings.Contains(line, "$ALERT") && alert == "" {
+				alert = firstAlert(t, client)
+			}
+			return strings.NewReplacer("$CLIENT", client, "$ALERT", alert).Replace(line)
+		},
+		func(out string) string {
+			out = strings.ReplaceAll(out, dir, "$DIR")
+			for _, m := range masks {
+				out = m.ReplaceAllStringFunc(out, func(s string) string { return strings.Repeat("*", len(s)) })
+			}
+			// Widths of columns differ with those of times.
+			return regexp.MustCompile(`  +`).ReplaceAllString(regexp.MustCompile(`\*+`).ReplaceAllString(out, "*"), "  ")
+		})
+	body := get(t, "http://"+admin+"/metrics")
+	require.Contains(t, body, `tocsin_processor_records_total{reason="not_json",verdict="dead_letter"} 1`)
+	require.Contains(t, body, "tocsin_sink_applied_total")
+	require.Contains(t, get(t, "http://"+admin+"/healthz"), `"ok": true`)
+
+	stop()
+	select {
+	case r := <-ended:
+		require.Zero(t, r.code, r.stderr)
+		require.Contains(t, r.stderr, "stopping")
+	case <-time.After(time.Minute):
+		t.Fatal("run did not end")
+	}
+	out, errs, code := call{args: []string{"--config", client, "state", "inspect", "--digest"}}.run(t.Context())
+	require.Zero(t, code, errs)
+	require.Equal(t, 4, strings.Count(out, `"complete":true`), out)
+}
+
+func firstAlert(t *testing.T, client string) string {
+	t.Helper()
+	var a struct {
+		ID string `json:"id"`
+	}
+	require.Eventually(t, func() bool {
+		out, _, _ := call{args: []string{"--config", client, "alerts", "ls", "--state", "closed"}}.run(t.Context())
+		return json.Unmarshal([]byte(out), &a) == nil && a.ID != ""
+	}, 20*time.Second, 100*time.Millisecond, "no alert in the database")
+	return a.ID
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	return l.Addr().String()
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	c := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := c.Get(url)
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return string(b)
+}
+
+func waitReady(t *testing.T, admin string, check func() bool) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return check() && strings.Contains(get(t, "http://"+admin+"/readyz"), `"ok": true`)
+	}, time.Minute, 100*time.Millisecond, "not ready")
+}
+
+func TestEscape(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain ü 漢":                   "plain ü 漢",
+		"\x1b[2Jx\ty\nz":              `\x1b[2Jx\ty` + "\nz",
+		"bad \xff\xfe utf":            `bad \xff\xfe utf`,
+		"right\u202eto left\u200b":    `right\u202eto left\u200b`,
+		"c1 \u009b0m, nul \x00, \x7f": `c1 \u009b0m, nul \x00, \x7f`,
+		"replacement \ufffd":          "replacement \ufffd",
+	} {
+		require.Equal(t, want, escape(in, true))
+		require.NotContains(t, escape(in, false), "\n")
+	}
+}
+
+func TestProgress(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Unix(0, 0)
+	p := &progress{w: &out, now: func() time.Time { return now }}
+	step := func(d time.Duration, done, total int64) {
+		now = now.Add(d)
+		p.at("sending", done, total, "events")
+	}
+	step(0, 0, 1000)
+	step(time.Second, 100, 1000)
+	require.Empty(t, out.String(), "nothing within two seconds")
+	step(10*time.Second, 550, 1000)
+	require.Equal(t, "sending: 550 of 1000 events (55 %), 50/s, 9s left\n", out.String())
+	out.Reset()
+	step(time.Second, 600, 1000)
+	require.Empty(t, out.String(), "a line every ten seconds")
+	p.terminal = true
+	step(time.Second, 700, 0)
+	p.end()
+	require.Equal(t, "\r\x1b[Ksending: 700 events, 54/s\r\x1b[K", out.String())
+}
+
+// TestDemo is the demo as `tocsin demo` runs it.
+func TestDemo(t *testing.T) {
+	out, errs, code := call{args: []string{"demo", "--output", "table"}}.run(t.Context())
+	require.Zero(t, code, out+errs)
+	require.Contains(t, errs, "Every planted attack raised its alert, and nothing else did.")
+	require.Equal(t, 6, strings.Count(out, "true"), out)
+}
