@@ -39,6 +39,7 @@ type commands struct {
 	Run        runCommand        `cmd:"" help:"Judge events and store alerts until stopped."`
 	Demo       demoCommand       `cmd:"" help:"Start everything in one process, play planted attacks and show the alerts."`
 	Ingest     ingestCommand     `cmd:"" help:"Write audit events from files to the input topic."`
+	Replay     replayCommand     `cmd:"" help:"Judge a stretch of the input again, beside whatever runs; show alerts and digest."`
 	Topics     topicsCommand     `cmd:"" help:"Create or check the topics."`
 	Migrate    migrateCommand    `cmd:"" help:"Create or update the tables."`
 	Alerts     alertsCommand     `cmd:"" help:"Look at alerts in the database."`

@@ -149,6 +149,11 @@ func TestSession(t *testing.T) {
 	require.Contains(t, body, "tocsin_sink_applied_total")
 	require.Contains(t, get(t, "http://"+admin+"/healthz"), `"ok": true`)
 
+	out, errs, code := call{args: []string{"--config", client, "replay"}}.run(t.Context())
+	require.Zero(t, code, errs)
+	replayed := digests(t, out)
+	require.Len(t, replayed, 4)
+
 	stop()
 	select {
 	case r := <-ended:
@@ -157,9 +162,24 @@ func TestSession(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatal("run did not end")
 	}
-	out, errs, code := call{args: []string{"--config", client, "state", "inspect", "--digest"}}.run(t.Context())
+	out, errs, code = call{args: []string{"--config", client, "state", "inspect", "--digest"}}.run(t.Context())
 	require.Zero(t, code, errs)
 	require.Equal(t, 4, strings.Count(out, `"complete":true`), out)
+	require.Equal(t, replayed, digests(t, out), "the state is what a replay of the input gives")
+}
+
+// digests picks the digests out of a listing, by line.
+func digests(t *testing.T, out string) []string {
+	t.Helper()
+	var all []string
+	for line := range strings.Lines(out) {
+		var row struct {
+			Digest string `json:"digest"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &row))
+		all = append(all, row.Digest)
+	}
+	return all
 }
 
 func firstAlert(t *testing.T, client string) string {
