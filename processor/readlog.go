@@ -142,10 +142,10 @@ type logBounds struct {
 	high  int64 // high watermark, open transactions included
 }
 
-// changelogBounds reads the bounds of one changelog partition. The upper one is the high watermark and not the last
-// stable offset: a transaction's markers reach its partitions one by one, so the changelog's can be missing yet when the
-// group's offsets are stable, and a read to the last stable offset would leave out the last transaction.
-func changelogBounds(ctx context.Context, adm *kadm.Client, topic string, partition int32) (logBounds, error) {
+// partitionBounds reads the bounds of one partition. The upper one is the high watermark and not the last stable
+// offset: a transaction's markers reach its partitions one by one, so the changelog's can be missing yet when the group's
+// offsets are stable, and a read to the last stable offset would leave out the last transaction.
+func partitionBounds(ctx context.Context, adm *kadm.Client, topic string, partition int32) (logBounds, error) {
 	ends, err := adm.ListEndOffsets(ctx, topic)
 	if err != nil {
 		return logBounds{}, fmt.Errorf("list the end of %s: %w", topic, err)

@@ -99,7 +99,7 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 // firstLag notes how far the partition is behind before anything of it is read: a partition without records would never
 // say.
 func (w *worker) firstLag(ctx context.Context, part *partition, next int64) error {
-	input, err := changelogBounds(ctx, w.proc.adm, w.proc.config.Topics.Input, part.id)
+	input, err := partitionBounds(ctx, w.proc.adm, w.proc.config.Topics.Input, part.id)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func stopState(partition int32, err error) *StopError {
 // restoreState applies the changelog up to its present end.
 func (w *worker) restoreState(ctx context.Context, part *partition) error {
 	p := w.proc
-	ends, err := changelogBounds(ctx, p.adm, p.config.Topics.Changelog, part.id)
+	ends, err := partitionBounds(ctx, p.adm, p.config.Topics.Changelog, part.id)
 	if err != nil {
 		return err
 	}
