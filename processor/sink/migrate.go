@@ -134,8 +134,14 @@ func Grant(ctx context.Context, dsn, login string) (err error) {
 		return fmt.Errorf("grant: %w", err)
 	}
 	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
+	statements := GrantStatements(login)
+	if login == conn.Config().User {
+		// The login owns the schema it is migrating. Without INHERIT it would lose the owner's rights on the next
+		// database; row-level security binds it all the same, for it is forced.
+		statements = statements[1:]
+	}
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		for _, statement := range GrantStatements(login) {
+		for _, statement := range statements {
 			if _, err := tx.Exec(ctx, statement); err != nil {
 				return fmt.Errorf("grant: %s: %w", statement, err)
 			}

@@ -1,0 +1,302 @@
+package endtoend
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tocsin/bench/collect"
+	"tocsin/processor/embedded"
+	"tocsin/processor/processortest/kafkatest"
+	"tocsin/topics"
+)
+
+// env is one application: topics, database, state folder and configuration of its own.
+type env struct {
+	t       *testing.T
+	app     string
+	dir     string
+	brokers []string
+	dsn     string
+	http    string
+	config  string
+}
+
+// brokers are the clusters a test runs on.
+func eachBroker(t *testing.T, test func(t *testing.T, brokers []string)) {
+	t.Run("kfake", func(t *testing.T) {
+		b, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, b.Stop()) })
+		test(t, b.Addrs())
+	})
+	t.Run("kafka", func(t *testing.T) { test(t, kafkatest.Shared(t).Addrs()) })
+}
+
+// newEnv makes an application with a new input topic of that many partitions; extra is more YAML.
+func newEnv(t *testing.T, app string, brokers []string, dsn string, partitions int, extra string) *env {
+	e := &env{t: t, app: app, dir: t.TempDir(), brokers: brokers, dsn: dsn, http: freeAddr(t)}
+	e.config = filepath.Join(e.dir, "tocsin.yaml")
+	require.NoError(t, os.WriteFile(e.config, fmt.Appendf(nil, `
+app: {id: %[1]s, instance: one, data_dir: %[2]q}
+kafka: {brokers: ["%[3]s"], replication_factor: 1, min_insync_replicas: 1}
+topics: {input: %[1]s-events, alerts: %[1]s-alerts, deadletter: %[1]s-deadletter, partitions: %[4]d}
+input: {ticks: true, trust_create_time: true}
+postgres: {url: %[5]q}
+http: {listen: %[6]q}
+log: {format: json}
+%[7]s`, app, filepath.Join(e.dir, "data"), strings.Join(brokers, `", "`), partitions, dsn, e.http, extra), 0o600))
+	return e
+}
+
+func (e *env) input() string { return e.app + "-events" }
+
+func freeAddr(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.Close()) }()
+	return l.Addr().String()
+}
+
+// cli runs the program to its end and returns what it printed.
+func (e *env) cli(args ...string) string {
+	out, err := e.try(args...)
+	require.NoError(e.t, err, "tocsin %s", strings.Join(args, " "))
+	return out
+}
+
+func (e *env) try(args ...string) (string, error) {
+	cmd := exec.CommandContext(e.t.Context(), program, append(args, "--config", e.config)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("%w\n%s%s", err, &stdout, &stderr)
+	}
+	return stdout.String(), nil
+}
+
+// setUp creates topics and tables as an operator would.
+func (e *env) setUp() {
+	e.cli("topics", "init", "--input")
+	e.cli("migrate", "up")
+	// Record times will be those of the past: the broker must not delete what is older than its retention.
+	adm, done := e.admin()
+	defer done()
+	forever := "-1"
+	_, err := adm.AlterTopicConfigs(e.t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: &forever}}, e.input())
+	require.NoError(e.t, err)
+}
+
+// process is a running `tocsin run`.
+type process struct {
+	e    *env
+	cmd  *exec.Cmd
+	log  string // file
+	done chan struct{}
+	err  error
+}
+
+// start runs the program with all roles; its log goes to a file that is shown when the test fails.
+func (e *env) start(args ...string) *process {
+	p := &process{e: e, done: make(chan struct{})}
+	f, err := os.CreateTemp(e.dir, "run-*.log")
+	require.NoError(e.t, err)
+	p.log = f.Name()
+	p.cmd = exec.Command(program, append([]string{"run", "--config", e.config}, args...)...)
+	p.cmd.Stdout, p.cmd.Stderr = f, f
+	require.NoError(e.t, p.cmd.Start())
+	go func() {
+		p.err = p.cmd.Wait()
+		_ = f.Close()
+		close(p.done)
+	}()
+	e.t.Cleanup(func() {
+		p.kill()
+		if e.t.Failed() {
+			b, _ := os.ReadFile(p.log)
+			e.t.Logf("log of process %d:\n%s", p.cmd.Process.Pid, b[max(0, len(b)-6000):])
+		}
+	})
+	return p
+}
+
+// kill is kill -9.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // it may have ended
+	<-p.done
+}
+
+// stop is SIGTERM: the process drains and must end well.
+func (p *process) stop() {
+	require.NoError(p.e.t, p.cmd.Process.Signal(syscall.SIGTERM))
+	select {
+	case <-p.done:
+		require.NoError(p.e.t, p.err, "a process that was asked to stop")
+	case <-time.After(time.Minute):
+		p.e.t.Fatal("the process does not stop")
+	}
+}
+
+func (p *process) lines() []map[string]any {
+	b, err := os.ReadFile(p.log)
+	require.NoError(p.e.t, err)
+	var lines []map[string]any
+	for line := range bytes.Lines(b) {
+		var m map[string]any
+		if json.Unmarshal(line, &m) == nil {
+			lines = append(lines, m)
+		}
+	}
+	return lines
+}
+
+// waitReady waits until /readyz says 200.
+func (e *env) waitReady(p *process) {
+	e.until(time.Minute, p, func() error {
+		resp, err := http.Get("http://" + e.http + "/readyz")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = resp.Body.Close() }()
+		body, _ := io.ReadAll(resp.Body)
+		if resp.StatusCode != http.StatusOK {
+			return errors.New(string(body))
+		}
+		return nil
+	})
+}
+
+// until polls a condition. p, if not nil, must not end meanwhile.
+func (e *env) until(limit time.Duration, p *process, condition func() error) {
+	e.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(limit)
+	var ended chan struct{}
+	if p != nil {
+		ended = p.done
+	}
+	for {
+		err := condition()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ended:
+			e.t.Fatalf("the process ended: %v", p.err)
+		case <-deadline:
+			e.t.Fatalf("waited for %s: %v", limit, err)
+		}
+	}
+}
+
+func (e *env) admin() (*kadm.Client, func()) {
+	cl, err := kgo.NewClient(e.kafka()...)
+	require.NoError(e.t, err)
+	return kadm.NewClient(cl), cl.Close
+}
+
+func (e *env) kafka() []kgo.Opt { return []kgo.Opt{kgo.SeedBrokers(e.brokers...)} }
+
+// unread gives how many offsets of the input the group has not committed yet.
+func (e *env) unread(ctx context.Context, adm *kadm.Client) (int64, error) {
+	ends, err := adm.ListEndOffsets(ctx, e.input())
+	if err != nil {
+		return 0, err
+	}
+	committed, err := adm.FetchOffsets(ctx, e.app)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	ends.Each(func(o kadm.ListedOffset) {
+		n += o.Offset
+		if c, ok := committed.Lookup(o.Topic, o.Partition); ok && c.At > 0 {
+			n -= c.At
+		}
+	})
+	return n, nil
+}
+
+// waitJudged waits until the whole input is committed.
+func (e *env) waitJudged(limit time.Duration, p *process) {
+	adm, done := e.admin()
+	defer done()
+	e.until(limit, p, func() error {
+		n, err := e.unread(e.t.Context(), adm)
+		if err == nil && n > 0 {
+			err = fmt.Errorf("%d records are unread", n)
+		}
+		return err
+	})
+}
+
+// alerts reads all revisions from the alerts topic.
+func (e *env) alerts() []topics.Alert {
+	as, err := collect.Alerts(e.t.Context(), e.kafka(), e.app+"-alerts")
+	require.NoError(e.t, err)
+	return as
+}
+
+// waitStored waits until Postgres holds the highest revision of every alert of the topic, and nothing else.
+func (e *env) waitStored(limit time.Duration, p *process, alerts []topics.Alert) {
+	type row struct {
+		revision int
+		count    int64
+	}
+	want := map[string]row{}
+	for _, a := range alerts {
+		if a.Revision > want[a.ID].revision {
+			want[a.ID] = row{a.Revision, a.Count}
+		}
+	}
+	e.until(limit, p, func() error {
+		ctx, cancel := context.WithTimeout(e.t.Context(), 10*time.Second)
+		defer cancel()
+		conn, err := pgx.Connect(ctx, e.dsn)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close(ctx) }()
+		rows, err := conn.Query(ctx, `SELECT id, revision, count FROM alerts`)
+		if err != nil {
+			return err
+		}
+		got := map[string]row{}
+		var id string
+		var r row
+		if _, err := pgx.ForEachRow(rows, []any{&id, &r.revision, &r.count}, func() error {
+			got[id] = r
+			return nil
+		}); err != nil {
+			return err
+		}
+		if len(got) != len(want) {
+			return fmt.Errorf("%d alerts stored, %d in the topic", len(got), len(want))
+		}
+		for id, w := range want {
+			if got[id] != w {
+				return fmt.Errorf("alert %s: stored %v, in the topic %v", id, got[id], w)
+			}
+		}
+		return nil
+	})
+}
