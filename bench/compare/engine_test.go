@@ -127,7 +127,6 @@ func runEngine(t testing.TB, g *generate.Generator, secret []byte, partitions in
 func TestEngineGivesWhatTheOracleExpects(t *testing.T) {
 	cfg := generate.Default(60_000)
 	cfg.TooLarge = 1
-	cfg.Duration /= 2
 	g, err := generate.New(cfg)
 	require.NoError(t, err)
 	const partitions = 3

@@ -53,6 +53,9 @@ var courses = []course{
 	{"two-bursts-joined", FailedAuthBurst, &failedLogin, true, false, []part{
 		{0, 5, 10 * time.Second, 0}, {20 * time.Minute, 5, 10 * time.Second, 0},
 		{10 * time.Minute, 5, 10 * time.Second, 11*time.Minute + 30*time.Second}}},
+	{"two-bursts-bridged", FailedAuthBurst, &failedLogin, true, false, []part{
+		{0, 5, 10 * time.Second, 0}, {18 * time.Minute, 5, 10 * time.Second, 0},
+		{14*time.Minute + 30*time.Second, 5, 10 * time.Second, 5 * time.Minute}}},
 	{"probing", UnauthorizedAccess, &deniedRead, true, false, []part{{0, 5, time.Minute, 0}}},
 	{"harvesting", DataVelocity, &read, true, false, []part{{0, 80, 400 * time.Millisecond, 0}}},
 	{"below-velocity", DataVelocity, &read, false, false, []part{{0, 49, time.Second, 0}}},

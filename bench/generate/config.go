@@ -96,6 +96,6 @@ func Oracle() oracle.Config {
 		},
 		Integrity: IntegrityViolation,
 		Grace:     int64(Grace), MaxEpisode: int64(24 * time.Hour),
-		Future: int64(5 * time.Minute), Refresh: int64(time.Minute), Cap: 10_000,
+		Future: int64(5 * time.Minute), Refresh: int64(time.Minute), Cap: retainedCap,
 	}
 }

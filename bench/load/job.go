@@ -47,8 +47,22 @@ func (s *settings) makeTopics(ctx context.Context, adm *kadm.Client) error {
 		return err
 	}
 	specs = provision.Only(specs, topics.RoleAlerts, topics.RoleDeadLetter, topics.RoleChangelog, topics.RoleSeals)
-	_, err = provision.Create(ctx, adm, specs, false)
-	return err
+	if _, err := provision.Create(ctx, adm, specs, false); err != nil {
+		return err
+	}
+	// A new topic is known to the controller first and to a broker's clients a moment later.
+	for wait := time.NewTicker(50 * time.Millisecond); ; {
+		differences, err := provision.Check(ctx, adm, specs)
+		if err != nil || len(differences) == 0 {
+			wait.Stop()
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wait.C:
+		}
+	}
 }
 
 // job runs the processor in this process until ctx ends.

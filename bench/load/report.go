@@ -10,10 +10,10 @@ import (
 // report prints each run and, of each kind, medians with the lowest and highest value, and their ratio.
 func report(w io.Writer, samples []sample) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "run\tevents\tseconds\tevents/s\tsteady/s\tCPU s/million\tpeak RSS MB\t")
+	fmt.Fprintln(t, "run\tevents\tseconds\tfirst commit s\tevents/s\tsteady/s\tCPU s/million\tpeak RSS MB\t")
 	for _, s := range samples {
-		fmt.Fprintf(t, "%s\t%d\t%.2f\t%.0f\t%.0f\t%.3f\t%.0f\t\n", s.Kind, s.Events, s.Total.Seconds(), s.rate(), s.steady(),
-			s.cpuPerMillion(), float64(s.PeakRSS)/(1<<20))
+		fmt.Fprintf(t, "%s\t%d\t%.2f\t%.2f\t%.0f\t%.0f\t%.3f\t%.0f\t\n", s.Kind, s.Events, s.Total.Seconds(),
+			s.First.Seconds(), s.rate(), s.steady(), s.cpuPerMillion(), float64(s.PeakRSS)/(1<<20))
 	}
 	_ = t.Flush() // to a terminal or a buffer
 	fmt.Fprintln(w)

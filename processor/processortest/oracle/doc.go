@@ -15,8 +15,8 @@
 // new holding point does too; windows that end there, and the range between two episodes that one holding point can
 // join, lie within the retention W + cooldown + grace; and a closed episode that may be forgotten ended more than
 // W + cooldown before the earliest new holding point. A second delivery that is not late repeats an event that is still
-// retained, for the same canonical hash means the same event time. Three things do depend on forgetting, and both
-// oracles take them from its definition: an id conflict (an older event under the same id with another time may be
-// forgotten), the recent evidence of a revision that a timer makes after the key's clock went far ahead, and the
-// absence of a key after its time to live.
+// retained, for the same canonical hash means the same event time. The last ten matches of an episode outlive their
+// retention for its evidence. Two things do depend on forgetting, and both oracles take them from its definition: an id
+// conflict (an older event under the same id with another time may be forgotten), and the absence of a key after its
+// time to live.
 package oracle

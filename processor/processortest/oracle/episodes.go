@@ -11,7 +11,6 @@ import (
 // match is one counted event of a rule.
 type match struct {
 	time, offset int64
-	until        int64 // retained while the key's clock is not past this
 	outcome      topics.Outcome
 }
 
@@ -195,7 +194,8 @@ func (p *TwoPointer) settle(s *series, touched []*episode) {
 	})
 	for _, e := range touched {
 		e.growth, e.unshown, e.closed = p.now, true, false
-		if e.into != nil || e.revision == 0 || e.tally.count >= e.threshold {
+		born := e.into != nil && e.revision == 0 // opened and merged by one record: nobody was ever told of it
+		if !born && (e.into != nil || e.revision == 0 || e.tally.count >= e.threshold) {
 			p.show(s, e)
 		}
 		if e.into == nil {
@@ -228,12 +228,8 @@ func (p *TwoPointer) show(s *series, e *episode) {
 	if e.into != nil {
 		r.State, r.MergedInto = topics.StateMerged, e.into.crossing
 	}
-	taken := 0
-	for j := s.upper(e.last) - 1; j >= 0 && taken < maxRecent && s.matches[j].time > e.first-rule.W; j-- {
-		if s.matches[j].until < e.key.clock {
-			continue
-		}
-		taken++
+	end := s.upper(e.last)
+	for j := end - 1; j >= max(0, end-maxRecent) && s.matches[j].time > e.first-rule.W; j-- {
 		if !slices.Contains(e.evidence, s.matches[j].offset) {
 			r.Recent = append(r.Recent, s.matches[j].offset)
 		}
@@ -246,10 +242,10 @@ func (p *TwoPointer) show(s *series, e *episode) {
 func (p *TwoPointer) forget(k *keyState, rule Rule, s *series) {
 	past := k.clock - p.cfg.Grace - rule.Cooldown - rule.W
 	s.episodes = slices.DeleteFunc(s.episodes, func(e *episode) bool { return e.closed && e.last < past })
-	// An entry may be retained for the sake of another rule, and then shows up in evidence: so by its own limit.
-	n := 0
-	for n < len(s.matches) && s.matches[n].until < k.clock {
-		n++
+	// The last matches of an episode outlive their retention, so that its later revisions can show them.
+	n := s.upper(past - 1)
+	for _, e := range s.episodes {
+		n = min(n, max(0, s.upper(e.last)-maxRecent))
 	}
 	if s.dropped += n; s.dropped > len(s.matches) {
 		s.matches = slices.Clone(s.matches[n:])

@@ -104,7 +104,7 @@ func (p *TwoPointer) decide(r *Record) Ruling {
 	k.remember(r.Identity, entry, p.cfg.Cap)
 	for i := range k.rules {
 		if r.Matched>>i&1 == 1 {
-			p.count(k, i, match{r.Time, r.Offset, until, r.Outcome})
+			p.count(k, i, match{r.Time, r.Offset, r.Outcome})
 		}
 	}
 	return Ruling{Conflict: conflict, Exempted: r.Exempted != 0}
@@ -118,7 +118,7 @@ func (p *TwoPointer) observe(o Integrity, outcome topics.Outcome) {
 	}
 	k := p.open(o.key())
 	k.clock, k.any = p.now, true
-	p.count(k, i, match{p.now, p.offset, p.now + k.keep(1<<i) + p.cfg.Grace, outcome})
+	p.count(k, i, match{p.now, p.offset, outcome})
 }
 
 // open gives the state of a key, to which a record is about to be counted or compared.
@@ -157,7 +157,7 @@ func (k *keyState) remember(id [16]byte, e seen, limit int) {
 				delete(k.ids, id)
 			}
 		}
-		k.sweepAt = max(min(2*len(k.ids), limit+1), len(k.ids)+64)
+		k.sweepAt = max(min(2*len(k.ids), limit/2), len(k.ids)+max(64, len(k.ids)/64))
 		k.peak = max(k.peak, len(k.ids))
 	}
 }
@@ -171,8 +171,8 @@ func (s *seen) expired(clock int64) bool {
 	return true
 }
 
-// Peak is the largest number of retained entries a key ever had, within 64 of the true number near and above the cap
-// (entries that share an id count as one); exact counts are promised up to the cap only.
+// Peak is the largest number of retained entries a key ever had, within 2 % from half the cap on (entries that share an
+// id count as one); exact counts are promised up to the cap only.
 func (p *TwoPointer) Peak(key Key) int {
 	if k := p.keys[key]; k != nil {
 		return k.peak
@@ -180,13 +180,13 @@ func (p *TwoPointer) Peak(key Key) int {
 	return 0
 }
 
-// Over lists the keys that ever retained more than the cap.
-func (p *TwoPointer) Over() []Key {
-	var over []Key
+// Above lists the keys that ever retained more entries than n, which is at least half the cap.
+func (p *TwoPointer) Above(n int) []Key {
+	var above []Key
 	for key, k := range p.keys {
-		if k.peak > p.cfg.Cap {
-			over = append(over, key)
+		if k.peak > n {
+			above = append(above, key)
 		}
 	}
-	return over
+	return above
 }
