@@ -74,6 +74,13 @@ func (k *Key) evaluate(r *Rule, s *slot, e *Entry, first bool, recordTime int64,
 	}
 	// The new event was left out of the counts so far: add it wherever it lies inside.
 	approximate := len(s.buckets) > 0
+	for i := range k.events[before:] { // episodes merged away by this event: their last count is exact too
+		if ep := k.events[before+i].Episode; t > ep.First-ep.Window && t <= ep.Last {
+			ep.Count++
+			ep.Outcomes[e.Outcome]++
+			ep.FirstSeen = min(ep.FirstSeen, t)
+		}
+	}
 	for _, ep := range k.episodes {
 		if ep.Version != r.Version || ep.Rule != r.ID {
 			continue
