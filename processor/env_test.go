@@ -43,6 +43,7 @@ type env struct {
 	adm        *kadm.Client
 	engine     *engine.Engine
 	sent       map[int32]int
+	always     func(*Config) // applied to every process; may be nil
 }
 
 func newEnv(t *testing.T, partitions int32, opts ...kfake.Opt) *env {
@@ -126,8 +127,10 @@ func (e *env) prepare(dir string, change func(*Config)) *process {
 		TrustCreateTime: true, Session: 6 * time.Second, Heartbeat: 100 * time.Millisecond, Transaction: 3 * time.Second,
 		EndTimeout: 8 * time.Second, StallAfter: 2 * time.Second, WatchEvery: 100 * time.Millisecond,
 	}
-	if change != nil {
-		change(&config)
+	for _, change := range []func(*Config){e.always, change} {
+		if change != nil {
+			change(&config)
+		}
 	}
 	x.p, err = New(config)
 	require.NoError(e.t, err)
