@@ -12,7 +12,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/processor"
@@ -170,15 +169,15 @@ func groupLag(ctx context.Context, cl *kgo.Client, c *Config) (map[int32]int64, 
 	if err != nil {
 		return nil, err
 	}
-	committed, err := kadm.NewClient(cl).FetchOffsets(ctx, c.App.ID)
+	committed, err := ingest.Committed(ctx, cl, c.App.ID, c.Topics.Input)
 	if err != nil {
-		return nil, fmt.Errorf("fetch offsets of group %s: %w", c.App.ID, err)
+		return nil, err
 	}
 	lags := make(map[int32]int64, len(ends))
 	for p, r := range ends {
-		at := r.From
-		if o, ok := committed.Lookup(c.Topics.Input, p); ok && o.At >= 0 {
-			at = o.At
+		at, ok := committed[p]
+		if !ok {
+			at = r.From
 		}
 		lags[p] = max(r.To-at, 0)
 	}

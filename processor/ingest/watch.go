@@ -77,7 +77,6 @@ func (w *Watch) Wait(ctx context.Context, written *Offsets) error {
 		return err
 	}
 	defer cl.Close()
-	adm := kadm.NewClient(cl)
 	var total int64
 	for _, p := range written.Partitions() {
 		total += written.Len(p)
@@ -85,17 +84,13 @@ func (w *Watch) Wait(ctx context.Context, written *Offsets) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		committed, err := adm.FetchOffsets(ctx, w.cfg.Group)
+		committed, err := Committed(ctx, cl, w.cfg.Group, w.cfg.Input)
 		if err != nil {
-			return fmt.Errorf("fetch offsets of group %s: %w", w.cfg.Group, err)
+			return err
 		}
 		var left int64
 		for _, p := range written.Partitions() {
-			at := int64(0)
-			if o, ok := committed.Lookup(w.cfg.Input, p); ok {
-				at = max(o.At, 0)
-			}
-			left += written.Beyond(p, at)
+			left += written.Beyond(p, committed[p])
 		}
 		if w.cfg.Progress != nil {
 			w.cfg.Progress(Progress{Phase: "judging", Done: total - left, Total: total})
