@@ -300,3 +300,32 @@ func (e *env) waitStored(limit time.Duration, p *process, alerts []topics.Alert)
 		return nil
 	})
 }
+
+// notReady is nil when /readyz says that something is missing and names this part of the program.
+func (e *env) notReady(part string) error {
+	resp, err := http.Get("http://" + e.http + "/readyz")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var body struct{ Missing []string }
+	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
+		return err
+	}
+	if resp.StatusCode == http.StatusOK || !strings.Contains(strings.Join(body.Missing, " "), part) {
+		return fmt.Errorf("%d %v", resp.StatusCode, body.Missing)
+	}
+	return nil
+}
+
+// digests takes from the output of `state inspect` what must be the same after a rebuild.
+func digests(output string) map[string][]any {
+	m := map[string][]any{}
+	for line := range strings.Lines(output) {
+		var row map[string]any
+		if json.Unmarshal([]byte(line), &row) == nil {
+			m[fmt.Sprint(row["partition"])] = []any{row["next_input_offset"], row["keys"], row["records"], row["digest"]}
+		}
+	}
+	return m
+}
