@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,6 +72,40 @@ func acquire(t testing.TB, s *Store, p Partition) *Lease {
 	l, err := s.Acquire(context.Background(), p, "test")
 	require.NoError(t, err)
 	return l
+}
+
+// crashFS is a file system in memory that can be cut off. MemFS takes its lock twice in some calls, which stops
+// everything when a clone is asked for in between: these calls and the clone exclude each other here.
+type crashFS struct {
+	*vfs.MemFS
+	mu sync.RWMutex
+}
+
+func newCrashFS() *crashFS { return &crashFS{MemFS: vfs.NewCrashableMem()} }
+
+// crash gives what is on the disk after a crash of the machine: all that was synced, and this percentage of the rest.
+func (fs *crashFS) crash(unsynced int, rng *rand.Rand) *crashFS {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return &crashFS{MemFS: fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: unsynced, RNG: rng})}
+}
+
+func (fs *crashFS) Link(oldname, newname string) error {
+	fs.mu.RLock()
+	defer fs.mu.RUnlock()
+	return fs.MemFS.Link(oldname, newname)
+}
+
+func (fs *crashFS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	fs.mu.RLock()
+	defer fs.mu.RUnlock()
+	return fs.MemFS.ReuseForWrite(oldname, newname, category)
+}
+
+func (fs *crashFS) Lock(name string) (io.Closer, error) {
+	fs.mu.RLock()
+	defer fs.mu.RUnlock()
+	return fs.MemFS.Lock(name)
 }
 
 var (

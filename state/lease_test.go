@@ -228,7 +228,7 @@ func TestCloseWhileWorking(t *testing.T) {
 // TestRunFlushes: Run writes to disk on time, and only when there is something.
 func TestRunFlushes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fs := vfs.NewCrashableMem()
+		fs := newCrashFS()
 		cfg := testConfig(fs)
 		cfg.FlushEvery = time.Minute
 		s, err := Open(cfg)
@@ -251,7 +251,7 @@ func TestRunFlushes(t *testing.T) {
 		require.Equal(t, before+1, flushes(), "nothing was applied since")
 		cancel()
 		require.NoError(t, <-ran)
-		crashed := fs.CrashClone(vfs.CrashCloneCfg{})
+		crashed := fs.crash(0, nil)
 		require.NoError(t, s.Close())
 
 		cfg.FS = crashed

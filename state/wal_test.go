@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 
 	"tocsin/topics"
@@ -172,7 +171,7 @@ func TestLostPageCache(t *testing.T) {
 	behind := 0
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		fs := vfs.NewCrashableMem()
+		fs := newCrashFS()
 		cfg := testConfig(fs)
 		cfg.MemTableBytes = 64 << 10 // several logs
 		s, err := Open(cfg)
@@ -195,9 +194,7 @@ func TestLostPageCache(t *testing.T) {
 				flushed = a.seal.Sequence
 			}
 		}
-		crashed := fs.CrashClone(vfs.CrashCloneCfg{
-			UnsyncedDataPercent: int(seed%5) * 25, RNG: rng,
-		})
+		crashed := fs.crash(int(seed%5)*25, rng)
 		require.NoError(t, s.Close())
 
 		cfg.FS = crashed
