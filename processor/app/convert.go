@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"tocsin/processor"
 	"tocsin/processor/detect"
 	"tocsin/processor/verify"
 )
@@ -103,6 +104,14 @@ func (c *Config) EvidenceOff() []string {
 // Internal topics, named after the application id.
 func (c *Config) changelogTopic() string { return c.App.ID + "-window-changelog" }
 func (c *Config) sealsTopic() string     { return c.App.ID + "-seals" }
+
+// processorTopics are the topics the processor reads and writes.
+func (c *Config) processorTopics() processor.Topics {
+	return processor.Topics{
+		Input: c.Topics.Input, Alerts: c.Topics.Alerts, DeadLetter: c.Topics.DeadLetter,
+		Changelog: c.changelogTopic(), Seals: c.sealsTopic(),
+	}
+}
 
 // sinkGroup is the consumer group of the sinks. The processor's is the application id itself.
 func (c *Config) sinkGroup() string { return c.App.ID + "-sink" }

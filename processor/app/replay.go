@@ -44,7 +44,7 @@ func Replay(ctx context.Context, cfg *Loaded, o ReplayOptions) (result replay.Re
 	if o.Topic != "" {
 		c.Topics.Input = o.Topic
 	}
-	eng, _, err := c.newEngine(topics.ModeReplay)
+	eng, err := c.newEngine(topics.ModeReplay)
 	if err != nil {
 		return result, err
 	}

@@ -171,24 +171,23 @@ func (c *Config) instance() (string, error) {
 }
 
 // newEngine compiles the rules and makes what judges.
-func (c *Config) newEngine(mode string) (*engine.Engine, *detect.RuleSet, error) {
+func (c *Config) newEngine(mode string) (*engine.Engine, error) {
 	rules, err := detect.Compile(c.Detect())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	vc, err := c.Verifier()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	verifier, err := verify.New(vc)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	e, err := engine.New(engine.Config{
+	return engine.New(engine.Config{
 		Topic: c.Topics.Input, Rules: rules, Verifier: verifier, Mode: mode, Ticks: c.Input.Ticks,
 		Limits: topics.Limits{MaxBytes: int(c.Input.MaxBytes), MaxDepth: c.Input.MaxDepth},
 	})
-	return e, rules, err
 }
 
 // openState opens the state on disk.
@@ -207,7 +206,7 @@ func (c *Config) openState(o Options, reg prometheus.Registerer) (*state.Store, 
 func openProcessor(
 	cfg *Loaded, o Options, reg prometheus.Registerer, admin *admin, cl *closers,
 ) (func(context.Context) error, error) {
-	eng, _, err := cfg.newEngine(topics.ModeLive)
+	eng, err := cfg.newEngine(topics.ModeLive)
 	if err != nil {
 		return nil, err
 	}
@@ -226,10 +225,7 @@ func openProcessor(
 	cl.add("state", closeState, func(context.Context) error { return store.Close() })
 	p, err := processor.New(processor.Config{
 		App: cfg.App.ID, Instance: instance, Kafka: kafka,
-		Topics: processor.Topics{
-			Input: cfg.Topics.Input, Alerts: cfg.Topics.Alerts, DeadLetter: cfg.Topics.DeadLetter,
-			Changelog: cfg.changelogTopic(), Seals: cfg.sealsTopic(),
-		},
+		Topics: cfg.processorTopics(),
 		Engine: eng, Store: store, Log: o.Log.With("role", "processor"), Registerer: reg, Now: o.Now,
 		Workers:      cfg.Processor.Workers,
 		CloseAfter:   time.Duration(cfg.Processor.TransactionTime),

@@ -110,8 +110,8 @@ func Ends(ctx context.Context, cl *kgo.Client, topic string) (map[int32]Range, e
 	return out, nil
 }
 
-// Committed lists, by partition, the next offsets a group has committed. A partition without one is left out, and a group
-// that does not exist has none.
+// Committed lists, by partition, the next offsets a group has committed. A partition without one is left out, and a
+// group that does not exist has none.
 func Committed(ctx context.Context, cl *kgo.Client, group, topic string) (map[int32]int64, error) {
 	all, err := kadm.NewClient(cl).FetchOffsets(ctx, group)
 	if errors.Is(err, kerr.GroupIDNotFound) {

@@ -65,7 +65,7 @@ func (w *Watch) Read(ctx context.Context, written *Offsets) (*Verdicts, error) {
 		case !ok:
 			v.Unknown = fmt.Sprintf("the changelog of partition %d no longer holds the seals of before and after", p)
 		case n != written.Len(p):
-			v.Unknown = fmt.Sprintf("others wrote %d records to partition %d meanwhile", n-written.Len(p), p)
+			v.Unknown = fmt.Sprintf("%d other records of partition %d were judged along with them", n-written.Len(p), p)
 		}
 		total.Add(&c)
 	}

@@ -146,14 +146,14 @@ func TestVerdicts(t *testing.T) {
 			x.dead("6", "late") // not ours
 			x.commit(9, counts(7, 0, 2))
 		}, o)
-		require.Contains(t, v.Unknown, "others wrote 3 records to partition 0")
+		require.Contains(t, v.Unknown, "3 other records of partition 0 were judged along")
 		require.Equal(t, int64(5), v.Either)
 		require.Equal(t, map[string]int64{"late": 1}, v.DeadLetters)
 	})
 	t.Run("a transaction judged ours and others' together", func(t *testing.T) {
 		x := newTraces(t)
 		v := read(t, x, func() { x.commit(5, counts(5, 0, 0)) }, func() { x.commit(20, counts(15, 0, 0)) }, written(10, 20))
-		require.Contains(t, v.Unknown, "others wrote 5 records")
+		require.Contains(t, v.Unknown, "5 other records")
 	})
 	t.Run("no seal behind", func(t *testing.T) {
 		x := newTraces(t)

@@ -39,11 +39,12 @@ type commands struct {
 	Run        runCommand        `cmd:"" help:"Judge events and store alerts until stopped."`
 	Demo       demoCommand       `cmd:"" help:"Start everything in one process, play planted attacks and show the alerts."`
 	Ingest     ingestCommand     `cmd:"" help:"Write audit events from files to the input topic."`
-	Replay     replayCommand     `cmd:"" help:"Judge a stretch of the input again, beside whatever runs; show alerts and digest."`
+	Replay     replayCommand     `cmd:"" help:"Judge a stretch of the input again, beside whatever runs."`
 	Topics     topicsCommand     `cmd:"" help:"Create or check the topics."`
 	Migrate    migrateCommand    `cmd:"" help:"Create or update the tables."`
 	Alerts     alertsCommand     `cmd:"" help:"Look at alerts in the database."`
 	Deadletter deadletterCommand `cmd:"" help:"Look at records that were set aside."`
+	Offsets    offsetsCommand    `cmd:"" help:"Mend partitions whose state and committed offset do not agree."`
 	State      stateCommand      `cmd:"" help:"Look at the state on disk."`
 	Configure  configCommand     `cmd:"" name:"config" help:"Show or check the configuration."`
 	Version    versionCommand    `cmd:"" help:"Show the version."`

@@ -209,7 +209,7 @@ func get(t *testing.T, url string) string {
 	if err != nil {
 		return ""
 	}
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // the body is read to its end
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	return string(b)

@@ -21,8 +21,8 @@ type replayCommand struct {
 	Dir       string  `help:"Keep the state here, an empty folder. Default: a temporary one, removed." placeholder:"DIR"`
 }
 
-// Run replays, and lists what was found by partition with the digest of the state. With the alerts on standard output the
-// list goes to standard error.
+// Run replays, and lists what was found by partition with the digest of the state. With the alerts on standard output
+// the list goes to standard error.
 func (c replayCommand) Run(ctx context.Context, env *environment) (err error) {
 	l, err := env.load()
 	if err != nil {

@@ -1,0 +1,143 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"tocsin/processor"
+	"tocsin/state"
+	"tocsin/state/window"
+)
+
+// OffsetsOptions of [PlanOffsets] and [ApplyOffsets].
+type OffsetsOptions struct {
+	Partitions []int32 // empty: all that have something wrong
+	Action     string  // set-offset or rebuild; empty: the one advised
+	Who        string  // for the record
+	Now        func() time.Time
+}
+
+// OffsetStep is what is, or would be, done with a partition.
+type OffsetStep struct {
+	processor.OffsetPlan
+	Action processor.OffsetAction // empty: nothing
+	Why    string                 // nothing is done: why
+}
+
+// PlanOffsets compares committed offsets with the seals of the state and says what can be done where they differ. note
+// says what could not be looked at.
+func PlanOffsets(
+	ctx context.Context, cfg *Loaded, o OffsetsOptions,
+) (plans []processor.OffsetPlan, note string, err error) {
+	oc, err := offsetsConfig(cfg, o)
+	if err != nil {
+		return nil, "", err
+	}
+	store, err := openForOffsets(cfg, o, true)
+	if err != nil {
+		note = fmt.Sprintf("the local state was not looked at: %v", err)
+	} else if store != nil {
+		oc.Store = store
+		defer func() { err = errors.Join(err, store.Close()) }()
+	}
+	plans, err = processor.PlanOffsets(ctx, oc)
+	return plans, note, err
+}
+
+// ApplyOffsets decides what to do with each partition and, unless dry, does it. All processors must be stopped.
+func ApplyOffsets(ctx context.Context, cfg *Loaded, o OffsetsOptions, dry bool) (steps []OffsetStep, err error) {
+	oc, err := offsetsConfig(cfg, o)
+	if err != nil {
+		return nil, err
+	}
+	store, err := openForOffsets(cfg, o, dry)
+	if err != nil && !dry { // what would be done can be said beside a running processor, but for its own state
+		return nil, fmt.Errorf("%w (all processors must be stopped)", err)
+	}
+	if store != nil {
+		oc.Store = store
+		defer func() { err = errors.Join(err, store.Close()) }()
+	}
+	plans, err := processor.PlanOffsets(ctx, oc)
+	if err != nil {
+		return nil, err
+	}
+	var changes []processor.OffsetChange
+	for _, p := range plans {
+		step, concerned, err := o.decide(p)
+		if err != nil {
+			return nil, err
+		}
+		if !concerned {
+			continue
+		}
+		steps = append(steps, step)
+		if step.Action != processor.ActionNone {
+			changes = append(changes, processor.OffsetChange{
+				Partition: p.Partition, Action: step.Action, Committed: p.Committed, Sealed: p.Sealed, Who: o.Who,
+			})
+		}
+	}
+	for _, want := range o.Partitions {
+		if want < 0 || int(want) >= len(plans) {
+			return nil, Usagef("partition %d: %s has partitions 0 to %d", want, cfg.Topics.Input, len(plans)-1)
+		}
+	}
+	if dry || len(changes) == 0 {
+		return steps, nil
+	}
+	return steps, processor.ApplyOffsets(ctx, oc, changes)
+}
+
+// decide says what to do with a partition. Not concerned: nobody asked, and nothing is wrong.
+func (o OffsetsOptions) decide(p processor.OffsetPlan) (step OffsetStep, concerned bool, err error) {
+	step = OffsetStep{OffsetPlan: p}
+	asked := slices.Contains(o.Partitions, p.Partition)
+	if len(o.Partitions) > 0 && !asked || len(o.Partitions) == 0 && p.Cause == processor.CauseNone {
+		return step, false, nil
+	}
+	action := processor.OffsetAction(o.Action)
+	switch {
+	case action == processor.ActionNone && p.Cause == processor.CauseNone:
+		step.Why = "nothing is wrong"
+		return step, true, nil
+	case action == processor.ActionNone && len(p.Actions) > 0:
+		action = p.Actions[0]
+	case action != processor.ActionNone && !slices.Contains(p.Actions, action):
+		return step, true, Usagef("partition %d: %s makes no sense there; possible: %v", p.Partition, action, p.Actions)
+	}
+	switch action {
+	case processor.ActionSetOffset, processor.ActionRebuild:
+		step.Action = action
+	case processor.ActionReplay:
+		step.Why = "build the state again from the input: start under a new application id (app.id)"
+	default:
+		step.Why = "there is no way out that could be applied"
+	}
+	return step, true, nil
+}
+
+func offsetsConfig(cfg *Loaded, o OffsetsOptions) (processor.OffsetsConfig, error) {
+	kafka, err := cfg.KafkaOptions()
+	return processor.OffsetsConfig{
+		App: cfg.App.ID, Kafka: kafka, Topics: cfg.processorTopics(), Now: o.Now,
+		StallAfter: time.Duration(cfg.Processor.RestoreStall),
+	}, err
+}
+
+// openForOffsets opens the local state; nil where there is none.
+func openForOffsets(cfg *Loaded, o OffsetsOptions, readOnly bool) (*state.Store, error) {
+	if _, err := os.Stat(cfg.stateDir()); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // no state is an ordinary answer
+	}
+	return state.Open(state.Config{
+		Dir: cfg.stateDir(), HeadIndex: window.HeadIndex, Now: o.Now, ReadOnly: readOnly,
+		Log: slog.New(slog.DiscardHandler),
+	})
+}
