@@ -32,6 +32,10 @@ type Config struct {
 	Topic string
 	// Group is the consumer group that shares the partitions out among sinks. It holds no offsets.
 	Group string
+	// Instance is this sink's name in the group (group.instance.id), the same after a restart and no other's: a sink that
+	// was killed and comes back has its partitions at once. Empty: none, and the partitions of a killed sink are given
+	// away when its session has timed out.
+	Instance string
 	// MaxBatch is the largest number of records stored in one SQL transaction. A larger one is faster and holds more
 	// in memory. Defaults to 2,000.
 	MaxBatch int

@@ -34,7 +34,11 @@ type consumer struct {
 
 func (s *Sink) newConsumer(stop context.CancelCauseFunc) (*consumer, error) {
 	c := &consumer{Sink: s, ready: make(chan struct{}), stop: stop, positions: make(map[int32]int64)}
-	cl, err := s.client(
+	var member []kgo.Opt
+	if s.cfg.Instance != "" {
+		member = append(member, kgo.InstanceID(s.cfg.Instance))
+	}
+	cl, err := s.client(append(member,
 		kgo.ConsumerGroup(s.cfg.Group),
 		kgo.ConsumeTopics(s.cfg.Topic),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
@@ -46,7 +50,7 @@ func (s *Sink) newConsumer(stop context.CancelCauseFunc) (*consumer, error) {
 		kgo.AdjustFetchOffsetsFn(c.assigned),
 		kgo.OnPartitionsRevoked(c.removed),
 		kgo.OnPartitionsLost(c.removed),
-	)
+	)...)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +169,8 @@ func (c *consumer) tolerate(beyond bool, err error) error {
 
 // isFinal says that waiting does not help.
 func isFinal(err error) bool {
-	return errors.Is(err, ErrTopicRecreated) || errors.Is(err, ErrTruncated) || errors.Is(err, ErrBeyondEnd)
+	return errors.Is(err, ErrTopicRecreated) || errors.Is(err, ErrTruncated) || errors.Is(err, ErrBeyondEnd) ||
+		errors.Is(err, ErrReplaced)
 }
 
 func (c *consumer) removed(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
@@ -238,6 +243,10 @@ func (c *consumer) pollError(ctx context.Context, fetches kgo.Fetches) error {
 	})
 	if first == nil {
 		return nil
+	}
+	if errors.Is(first, kerr.FencedInstanceID) {
+		return fmt.Errorf("%w: %s: give each process a name of its own (app.instance), or stop the other one", ErrReplaced,
+			c.cfg.Instance)
 	}
 	for _, suspicious := range []error{kerr.OffsetOutOfRange, kerr.UnknownTopicID, kerr.UnknownTopicOrPartition,
 		kerr.InconsistentTopicID} {

@@ -16,6 +16,8 @@ var (
 	ErrTruncated = errors.New("the alerts topic no longer reaches back to the stored position")
 	// ErrBeyondEnd: the stored position lies behind the end of the alerts topic.
 	ErrBeyondEnd = errors.New("the stored position lies beyond the end of the alerts topic")
+	// ErrReplaced: another sink has joined the group under the same name.
+	ErrReplaced = errors.New("another sink runs under the name of this one")
 	// ErrNotFound: there is no such alert, or it is not of the organisation that asks.
 	ErrNotFound = errors.New("no such alert")
 )

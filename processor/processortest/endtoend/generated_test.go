@@ -2,6 +2,7 @@ package endtoend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -65,17 +66,23 @@ func (e *env) produce(g *generate.Generator, from, to int, ticks bool) {
 // checkGenerated holds everything that was written against the oracle: ids, crossings, revisions and counts (above the
 // cap ids and crossings), the dead letters with their reasons, and Postgres against the topic.
 func (e *env) checkGenerated(g *generate.Generator, p *process) {
+	began := time.Now()
+	lap := func(what string) { e.t.Logf("%s after %s", what, time.Since(began).Round(time.Millisecond)) }
 	want, err := g.Expect(g.Records(), partitions, true)
 	require.NoError(e.t, err)
 	rules, err := detect.Compile(detect.Default())
 	require.NoError(e.t, err)
+	lap("expectation")
 	alerts := e.alerts()
+	lap("alerts read")
 	found := compare.Alerts(want, alerts, rules, compare.Options{})
 	require.NoError(e.t, found.Err())
 	letters, err := collect.DeadLetters(e.t.Context(), e.kafka(), e.app+"-deadletter")
 	require.NoError(e.t, err)
 	require.NoError(e.t, compare.DeadLetters(want, letters).Err())
+	lap("compared")
 	e.waitStored(2*time.Minute, p, alerts)
+	lap("stored")
 	e.t.Logf("%d records: %d alerts in %d revisions (%d above the cap), %d dead letters, all as the oracle says",
 		g.Records(), found.Alerts, found.Revisions, found.AboveCap, len(letters))
 }
@@ -96,16 +103,25 @@ func TestGeneratedKills(t *testing.T) {
 	for i := range killCount() {
 		p := e.start()
 		goal := int64(n) * int64(killCount()-i) / int64(killCount()+1)
-		var left int64
 		e.until(5*time.Minute, p, func() error {
-			var err error
-			if left, err = e.unread(t.Context(), adm); err == nil && left > goal {
+			left, err := e.unread(t.Context(), adm)
+			if err == nil && left > goal {
 				err = fmt.Errorf("%d records are unread", left)
 			}
 			return err
 		})
 		rss := peakRSS(t, p)
+		if i%2 == 0 { // aim between first produce and commit
+			e.until(time.Minute, p, func() error {
+				if e.openTransactions(adm) == 0 {
+					return errors.New("no transaction is open")
+				}
+				return nil
+			})
+		}
 		p.kill()
+		left, err := e.unread(t.Context(), adm)
+		require.NoError(t, err)
 		require.GreaterOrEqual(t, left, int64(10_000), "kills are made while there is work to do")
 		open := e.openTransactions(adm)
 		if open > 0 {
