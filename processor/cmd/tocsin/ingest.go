@@ -11,7 +11,7 @@ import (
 )
 
 type ingestCommand struct {
-	Paths     []string      `arg:"" help:"Files or folders, - for standard input: JSON lines or CloudTrail."`
+	Paths     []string      `arg:"" help:"Files or folders, - for stdin: JSON lines or CloudTrail."`
 	Format    string        `help:"Form of the files: auto, jsonl, cloudtrail." enum:"auto,jsonl,cloudtrail" default:"auto"`
 	FileOrder bool          `help:"Keep the order of the input. Default: sort by event time."`
 	Historic  bool          `help:"Judge as if it had been live: record time follows event time, and a tick ends the run."`
