@@ -48,7 +48,8 @@ type part struct {
 
 var courses = []course{
 	{"password-guessing", FailedAuthBurst, &failedLogin, true, false, []part{{0, 8, 15 * time.Second, 0}}},
-	{"patient-guesser", FailedAuthBurst, &failedLogin, false, false, []part{{0, 4, time.Minute, 0}, {10 * time.Minute, 4, time.Minute, 0}}},
+	{"patient-guesser", FailedAuthBurst, &failedLogin, false, false, []part{
+		{0, 4, time.Minute, 0}, {10 * time.Minute, 4, time.Minute, 0}}},
 	{"guessing-without-name", FailedAuthBurst, &failedLogin, true, true, []part{{0, 7, 10 * time.Second, 0}}},
 	{"two-bursts-joined", FailedAuthBurst, &failedLogin, true, false, []part{
 		{0, 5, 10 * time.Second, 0}, {20 * time.Minute, 5, 10 * time.Second, 0},

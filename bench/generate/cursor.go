@@ -22,7 +22,6 @@ type Record struct {
 type Cursor struct {
 	g         *Generator
 	good, bad hash.Hash // HMACs
-	text      []byte
 	canonical []byte
 	stamp     []byte
 	digest    []byte

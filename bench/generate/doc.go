@@ -6,8 +6,8 @@
 // was planted and never from parsing. [Generator.Expect] runs an oracle over it.
 //
 // A stream holds ordinary work of Zipf-distributed principals, some of which is enough for alerts, planted attacks
-// ([Generator.Attacks]), second deliveries, disorder within grace, late and future events, every kind of malformed value,
-// id conflicts, and tampered, forged, unverifiable, unsigned and hash-only events.
+// ([Generator.Attacks]), second deliveries, disorder within grace, late and future events, every kind of malformed
+// value, id conflicts, and tampered, forged, unverifiable, unsigned and hash-only events.
 //
 // A Generator is immutable; each goroutine takes a [Cursor] of its own.
 package generate

@@ -19,7 +19,8 @@ type Expectation struct {
 }
 
 // State drops entries a chunk of sixteen at a time, when the last of them has passed its retention. With the built-in
-// rules' retentions of 31 to 40 minutes a key can therefore hold up to 40/31 of what it must, and reach the cap earlier.
+// rules' retentions of 31 to 40 minutes a key can therefore hold up to 40/31 of what it must, and so reach the cap
+// earlier.
 const (
 	retainedCap = 10_000
 	nearCap     = retainedCap * 3 / 4

@@ -136,23 +136,22 @@ func (g *Generator) ordinary(i int, r *random, delay int64) event {
 	e := event{ordinal: uint64(i), content: uint64(i), named: !r.chance(0.05), template: pickTemplate(r)}
 	e.time = g.recordTime(i) - delay
 	e.time -= e.time % int64(time.Millisecond)
-	switch style := r.below(20); {
-	case style == 0:
+	switch r.below(20) {
+	case 0:
 		e.style = seconds
 		e.time -= e.time % int64(time.Second)
-	case style == 1:
+	case 1:
 		e.style = micros
 		e.time += r.below(1000) * int64(time.Microsecond)
 	}
 	rank := g.zipf.rank(r)
 	e.org = g.org(int64(mix(uint64(rank)) >> 1))
-	switch {
-	case rank%1000 == 7:
+	e.principal = "user-" + strconv.FormatInt(rank, 10)
+	if rank%1000 == 7 {
 		e.principal = "backup" // one name in many organisations
-	default:
-		e.principal = "user-" + strconv.FormatInt(rank, 10)
 	}
-	e.address = "10." + strconv.Itoa(int(rank>>16&255)) + "." + strconv.Itoa(int(rank>>8&255)) + "." + strconv.Itoa(int(rank&255))
+	e.address = "10." + strconv.FormatInt(rank>>16&255, 10) + "." + strconv.FormatInt(rank>>8&255, 10) + "." +
+		strconv.FormatInt(rank&255, 10)
 	if rank%97 == 5 {
 		e.org = ""
 	}

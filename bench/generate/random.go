@@ -37,8 +37,9 @@ func (r *random) unit() float64 { return float64(r.next()>>11) / (1 << 53) }
 // chance is true with probability p.
 func (r *random) chance(p float64) bool { return p > 0 && r.unit() < p }
 
-// zipf samples ranks 1…n with probability ∝ rank^−s by rejection-inversion (Hörmann and Derflinger, "Rejection-inversion
-// to generate variates from monotone discrete distributions", 1996): constant time and memory for any n.
+// zipf samples ranks 1…n with probability ∝ rank^−s by rejection-inversion (Hörmann and Derflinger,
+// "Rejection-inversion to generate variates from monotone discrete distributions", 1996): constant time and memory for
+// any n.
 type zipf struct {
 	n, s                  float64
 	integralX1, integralN float64

@@ -1,7 +1,7 @@
 package generate
 
-// template is one kind of ordinary event. Texts are JSON literals without quotes, written as JavaScript's JSON.stringify
-// prints them, so that they serve in the value and in the canonical string alike.
+// template is one kind of ordinary event. Texts are JSON literals without quotes, written as JSON.stringify of
+// JavaScript prints them, so that they serve in the value and in the canonical string alike.
 type template struct {
 	weight     int
 	action     string

@@ -15,7 +15,7 @@ import (
 
 // bare runs the bare loop with a number of sessions until ctx ends.
 func bare(ctx context.Context, s settings) error {
-	verifier, err := verify.New(verify.Config{Secret: []byte(s.Secret)})
+	verifier, err := verify.New(verify.Config{Secret: []byte(s.Key)})
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func bareSession(ctx context.Context, s settings, verifier *verify.Verifier, i i
 		kgo.SeedBrokers(s.Brokers...), kgo.ConsumerGroup(s.App), kgo.ConsumeTopics(s.Input),
 		kgo.TransactionalID(fmt.Sprintf("%s-%d", s.App, i)), kgo.TransactionTimeout(15*time.Second),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.RequireStableFetchOffsets(),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(4<<20))
 	if err != nil {
 		return fmt.Errorf("bare session %d: %w", i, err)

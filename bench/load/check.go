@@ -35,7 +35,7 @@ func check(ctx context.Context, g *generate.Generator, s settings, partitions in
 	if err := errors.Join(found.Err(), aside.Err()); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "as expected: %d alerts in %d revisions (%d alerts above the cap), %d dead letters\n", found.Alerts,
-		found.Revisions, found.AboveCap, len(letters))
+	fmt.Fprintf(os.Stderr, "as expected: %d alerts in %d revisions (%d alerts above the cap), %d dead letters\n",
+		found.Alerts, found.Revisions, found.AboveCap, len(letters))
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -43,7 +42,7 @@ func TestMeasureJobAndBareLoop(t *testing.T) {
 
 	var samples []sample
 	for i, kind := range []string{"job", "bare", "job", "bare"} {
-		s := settings{Kind: kind, Brokers: brokers, App: fmt.Sprintf("load-test-%d", i), Input: "in", Secret: string(cfg.Secret),
+		s := settings{Kind: kind, Brokers: brokers, App: fmt.Sprintf("load-test-%d", i), Input: "in", Key: string(cfg.Secret),
 			Workers: 2, CloseAfter: 50 * time.Millisecond, Dir: t.TempDir()}
 		got, err := measure(ctx, s, "", 30*time.Second)
 		require.NoError(t, err, kind)
@@ -55,9 +54,9 @@ func TestMeasureJobAndBareLoop(t *testing.T) {
 		}
 		samples = append(samples, got)
 	}
-	var text strings.Builder
-	report(&text, samples)
-	require.Contains(t, text.String(), "job/bare")
+	text := report(samples)
+	require.Contains(t, text, "job/bare")
+	t.Log("\n" + text)
 }
 
 // A process that ends by itself is reported at once, not waited for.
@@ -66,7 +65,7 @@ func TestMeasureSaysWhenTheProcessEnds(t *testing.T) {
 	require.NoError(t, err)
 	defer cluster.Close()
 	_, err = measure(t.Context(), settings{Kind: "bare", Brokers: cluster.ListenAddrs(), App: "load-test", Input: "in",
-		Secret: "too short", Workers: 1}, "", time.Minute)
+		Key: "too short", Workers: 1}, "", time.Minute)
 	// The empty topic is at its end from the start, so either the end or the exit comes first; both name the kind.
 	require.Error(t, err)
 }

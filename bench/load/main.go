@@ -35,7 +35,7 @@ func main() {
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		stop()
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }
 
@@ -136,7 +136,7 @@ func (o *options) measure(ctx context.Context, brokers []string) error {
 		written.Elapsed.Round(time.Millisecond), float64(written.Records)/written.Elapsed.Seconds())
 
 	// A new cluster makes its coordinators' topics at first use, and a Java machine compiles what it runs often.
-	warm := settings{Kind: "bare", Brokers: brokers, App: run + "-warm", Input: input, Secret: string(cfg.Secret),
+	warm := settings{Kind: "bare", Brokers: brokers, App: run + "-warm", Input: input, Key: string(cfg.Secret),
 		Workers: o.workers, CloseAfter: 100 * time.Millisecond}
 	if _, err := measure(ctx, warm, "", o.stall); err != nil {
 		return fmt.Errorf("warm up: %w", err)
@@ -159,8 +159,8 @@ func (o *options) measure(ctx context.Context, brokers []string) error {
 			samples = append(samples, result)
 		}
 	}
-	report(os.Stdout, samples)
-	return nil
+	_, err = os.Stdout.WriteString(report(samples))
+	return err
 }
 
 // one measures a run and, where asked for, checks what it wrote.
@@ -175,8 +175,8 @@ func (o *options) one(ctx context.Context, g *generate.Generator, s settings) (s
 	if err != nil {
 		return result, err
 	}
-	fmt.Fprintf(os.Stderr, "%s: %.0f events/s, %.3f CPU s/million, %.0f MB\n", s.App, result.rate(), result.cpuPerMillion(),
-		float64(result.PeakRSS)/(1<<20))
+	fmt.Fprintf(os.Stderr, "%s: %.0f events/s, %.3f CPU s/million, %.0f MB\n", s.App, result.rate(),
+		result.cpuPerMillion(), result.megabytes())
 	if s.Kind == "job" && o.check {
 		return result, check(ctx, g, s, int32(o.partitions))
 	}

@@ -20,9 +20,9 @@ type settings struct {
 	Brokers    []string
 	App, Input string
 	Dir        string
-	Secret     string
-	Workers    int // sessions of the bare loop
-	JobWorkers int // 0: the product's own choice
+	Key        string // HMAC key of the events
+	Workers    int    // sessions of the bare loop
+	JobWorkers int    // 0: the product's own choice
 	CloseAfter time.Duration
 	Profile    string
 	Set        []string // more settings of the job
@@ -41,8 +41,15 @@ type sample struct {
 
 func (s *sample) rate() float64 { return float64(s.Events) / s.Total.Seconds() }
 
-// steady is the rate after the first commit.
-func (s *sample) steady() float64 { return float64(s.Events-s.Early) / (s.Total - s.First).Seconds() }
+// steady is the rate after the first commit seen; of a run that was over by then, the whole rate.
+func (s *sample) steady() float64 {
+	if s.Early == s.Events {
+		return s.rate()
+	}
+	return float64(s.Events-s.Early) / (s.Total - s.First).Seconds()
+}
+
+func (s *sample) megabytes() float64 { return float64(s.PeakRSS) / (1 << 20) }
 
 // cpuPerMillion is CPU seconds per million events.
 func (s *sample) cpuPerMillion() float64 { return s.CPU.Seconds() / float64(s.Events) * 1e6 }
@@ -72,7 +79,7 @@ func measure(ctx context.Context, s settings, bin string, stall time.Duration) (
 			return out, fmt.Errorf("make topics: %w", err)
 		}
 	}
-	cmd, err := s.command(bin)
+	cmd, err := s.command(ctx, bin)
 	if err != nil {
 		return out, err
 	}
@@ -93,13 +100,12 @@ func measure(ctx context.Context, s settings, bin string, stall time.Duration) (
 			err = fmt.Errorf("%s: %w", s.Kind, waitErr)
 		}
 	case <-time.After(time.Minute):
-		_ = cmd.Process.Kill()
-		<-ended
+		_ = cmd.Process.Kill() // gone already is gone
+		_ = <-ended
 		err = errors.Join(err, fmt.Errorf("%s did not stop within a minute", s.Kind))
 	}
-	usage, _ := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	out.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	if usage != nil {
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		out.PeakRSS = usage.Maxrss << 10 // Linux counts KiB
 	}
 	return out, err
@@ -108,7 +114,7 @@ func measure(ctx context.Context, s settings, bin string, stall time.Duration) (
 var errEnded = errors.New("the measured process ended by itself")
 
 // watch polls the group until it has committed the end.
-func (out *sample) watch(ctx context.Context, adm *kadm.Client, s settings, start time.Time, ended <-chan error,
+func (s *sample) watch(ctx context.Context, adm *kadm.Client, child settings, start time.Time, ended <-chan error,
 	stall time.Duration,
 ) error {
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -119,56 +125,56 @@ func (out *sample) watch(ctx context.Context, adm *kadm.Client, s settings, star
 		case <-ctx.Done():
 			return ctx.Err()
 		case err := <-ended:
-			return fmt.Errorf("%w: %v", errEnded, err)
+			return errors.Join(errEnded, err)
 		case <-tick.C:
 		}
-		committed, err := adm.FetchOffsets(ctx, s.App)
+		committed, err := adm.FetchOffsets(ctx, child.App)
 		if err != nil {
 			continue // the group may not exist yet
 		}
 		var n int64
 		committed.Each(func(o kadm.OffsetResponse) {
-			if o.Err == nil && o.Topic == s.Input && o.At > 0 {
+			if o.Err == nil && o.Topic == child.Input && o.At > 0 {
 				n += o.At
 			}
 		})
 		if n > last {
 			moved, last = time.Now(), n
-			if out.First == 0 {
-				out.First, out.Early = time.Since(start), n
+			if s.First == 0 {
+				s.First, s.Early = time.Since(start), n
 			}
 		}
-		if n == out.Events {
-			out.Total = time.Since(start)
+		if n == s.Events {
+			s.Total = time.Since(start)
 			return nil
 		}
 		if time.Since(moved) > stall {
-			return fmt.Errorf("%s: no progress for %s at %d of %d events", s.Kind, stall, n, out.Events)
+			return fmt.Errorf("%s: no progress for %s at %d of %d events", child.Kind, stall, n, s.Events)
 		}
 	}
 }
 
 // command is the process to be measured.
-func (s *settings) command(bin string) (*exec.Cmd, error) {
+func (s *settings) command(ctx context.Context, bin string) (*exec.Cmd, error) {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
-	env := append(os.Environ(), "TOCSIN_VERIFY__HMAC_SECRET="+s.Secret)
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(self)
+	env := append(os.Environ(), "TOCSIN_VERIFY__HMAC_SECRET="+s.Key)
+	var args []string
 	if s.Kind == "job" && bin != "" {
-		args := []string{"run", "--roles", "processor"}
+		args = append(args, "run", "--roles", "processor")
 		for _, f := range s.flags() {
 			args = append(args, "--set", f)
 		}
-		cmd = exec.Command(bin, args...)
 	} else {
+		if bin, err = os.Executable(); err != nil {
+			return nil, err
+		}
 		env = append(env, settingsEnv+"="+string(text))
 	}
+	// Ended by a signal and not by a context: it must drain, so that its usage is that of a whole run.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), bin, args...) //nolint:gosec // G204: to run it is the purpose
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, os.Stderr, os.Stderr
 	return cmd, nil
 }

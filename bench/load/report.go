@@ -2,21 +2,20 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
-	"text/tabwriter"
+	"strings"
 )
 
-// report prints each run and, of each kind, medians with the lowest and highest value, and their ratio.
-func report(w io.Writer, samples []sample) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "run\tevents\tseconds\tfirst commit s\tevents/s\tsteady/s\tCPU s/million\tpeak RSS MB\t")
-	for _, s := range samples {
-		fmt.Fprintf(t, "%s\t%d\t%.2f\t%.2f\t%.0f\t%.0f\t%.3f\t%.0f\t\n", s.Kind, s.Events, s.Total.Seconds(),
-			s.First.Seconds(), s.rate(), s.steady(), s.cpuPerMillion(), float64(s.PeakRSS)/(1<<20))
+// report shows each run and, of each kind, medians with the lowest and highest value, and their ratio.
+func report(samples []sample) string {
+	var b strings.Builder
+	b.WriteString(" run   events  seconds  to first commit  events/s  steady/s  CPU s/million  peak RSS MB\n")
+	for i := range samples {
+		s := &samples[i]
+		fmt.Fprintf(&b, "%4s %8d %8.2f %16.2f %9.0f %9.0f %14.3f %12.0f\n", s.Kind, s.Events, s.Total.Seconds(),
+			s.First.Seconds(), s.rate(), s.steady(), s.cpuPerMillion(), s.megabytes())
 	}
-	_ = t.Flush() // to a terminal or a buffer
-	fmt.Fprintln(w)
+	b.WriteByte('\n')
 	of := func(kind string, value func(*sample) float64) spread {
 		var v []float64
 		for i := range samples {
@@ -33,15 +32,16 @@ func report(w io.Writer, samples []sample) {
 		{"events/s", "%.0f", (*sample).rate},
 		{"steady events/s", "%.0f", (*sample).steady},
 		{"CPU s/million", "%.3f", (*sample).cpuPerMillion},
-		{"peak RSS MB", "%.0f", func(s *sample) float64 { return float64(s.PeakRSS) / (1 << 20) }},
+		{"peak RSS MB", "%.0f", (*sample).megabytes},
 	} {
 		job, bare := of("job", row.value), of("bare", row.value)
-		fmt.Fprintf(w, "%-16s job %s  bare %s", row.name, job.text(row.format), bare.text(row.format))
+		fmt.Fprintf(&b, "%-16s job %s  bare %s", row.name, job.text(row.format), bare.text(row.format))
 		if job.n > 0 && bare.n > 0 {
-			fmt.Fprintf(w, "  job/bare %.2f", job.median/bare.median)
+			fmt.Fprintf(&b, "  job/bare %.2f", job.median/bare.median)
 		}
-		fmt.Fprintln(w)
+		b.WriteByte('\n')
 	}
+	return b.String()
 }
 
 // spread is a median with the lowest and highest value.

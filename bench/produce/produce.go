@@ -4,6 +4,7 @@ package produce
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -156,7 +157,7 @@ func DeleteTopic(ctx context.Context, kafka []kgo.Opt, topic string) error {
 	if err == nil {
 		err = resp.Error()
 	}
-	if err != nil && err != kerr.UnknownTopicOrPartition {
+	if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return fmt.Errorf("delete topic %s: %w", topic, err)
 	}
 	return nil

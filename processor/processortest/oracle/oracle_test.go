@@ -9,6 +9,7 @@ import (
 
 // check runs a property over some thousand histories.
 func check(t *testing.T, property func(*rapid.T)) {
+	t.Helper()
 	for range 10 {
 		rapid.Check(t, property)
 	}
