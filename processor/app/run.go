@@ -287,8 +287,13 @@ func openSink(
 	if err != nil {
 		return nil, err
 	}
+	instance, err := cfg.instance()
+	if err != nil {
+		return nil, err
+	}
 	s, err := sink.New(sink.Config{
-		Kafka: kafka, Pool: pool, Topic: cfg.Topics.Alerts, Group: cfg.sinkGroup(),
+		Instance: cfg.sinkGroup() + "-" + instance,
+		Kafka:    kafka, Pool: pool, Topic: cfg.Topics.Alerts, Group: cfg.sinkGroup(),
 		MaxBatch: cfg.Sink.BatchRecords, BatchTimeout: time.Duration(cfg.Sink.BatchTimeout),
 		RetryMin: time.Duration(cfg.Sink.RetryMin), RetryMax: time.Duration(cfg.Sink.RetryMax),
 		EvidenceOff: cfg.EvidenceOff(), EvidenceEvery: time.Duration(cfg.Sink.EvidenceInterval),
