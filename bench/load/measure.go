@@ -101,8 +101,7 @@ func measure(ctx context.Context, s settings, bin string, stall time.Duration) (
 		}
 	case <-time.After(time.Minute):
 		_ = cmd.Process.Kill() // gone already is gone
-		_ = <-ended
-		err = errors.Join(err, fmt.Errorf("%s did not stop within a minute", s.Kind))
+		err = errors.Join(err, <-ended, fmt.Errorf("%s did not stop within a minute", s.Kind))
 	}
 	out.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
