@@ -156,7 +156,7 @@ func fetchOffsets(
 	if err != nil {
 		return nil, err
 	}
-	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, err
 	}
 	got := make(map[int32]position, len(partitions))
@@ -164,7 +164,9 @@ func fetchOffsets(
 		got[p] = position{next: -1, epoch: -1}
 	}
 	for _, g := range resp.Groups {
-		if err := kerr.ErrorForCode(g.ErrorCode); err != nil {
+		if err := kerr.ErrorForCode(g.ErrorCode); errors.Is(err, kerr.GroupIDNotFound) {
+			continue // nobody has ever committed: no offsets, which the caller compares with the seals
+		} else if err != nil {
 			return nil, err
 		}
 		for _, t := range g.Topics {

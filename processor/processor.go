@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -138,18 +139,12 @@ func (p *Processor) returnCores(n int) { p.busy.Add(-int32(n)) }
 // hooked ends a transaction, with what a test wants to happen meanwhile.
 func (w *worker) hooked(ctx context.Context, s *session, end func() (outcome, error)) (outcome, error) {
 	h := &w.proc.hooks
-	var ahead kgo.Fetches
 	if h.pollAhead {
-		ahead = s.cl.PollRecords(ctx, 100)
+		w.ahead = append(w.ahead, w.poll(ctx, s, 20*time.Millisecond, 100)...)
 	}
 	result, err := end()
 	if h.ended != nil {
 		h.ended(w.number, result, err)
-	}
-	if h.pollAhead {
-		if sortErr := w.sort(ctx, s, ahead); sortErr != nil {
-			return unknown, sortErr
-		}
 	}
 	return result, err
 }

@@ -26,6 +26,9 @@ func (w *worker) turn(ctx context.Context, s *session, fetches kgo.Fetches) (aga
 	w.admit(s)
 	b := &w.batch
 	defer b.sweep(w)
+	if len(w.ahead) > 0 {
+		fetches, w.ahead = append(w.ahead, fetches...), nil
+	}
 	if err := w.sort(ctx, s, fetches); err != nil {
 		return false, err
 	}

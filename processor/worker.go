@@ -36,6 +36,7 @@ type worker struct {
 	wake   context.CancelFunc // ends the poll in progress; nil between polls
 
 	batch batch
+	ahead kgo.Fetches // always empty but in a test, see hooks
 }
 
 func (p *Processor) newWorker(number int) *worker {
@@ -148,7 +149,7 @@ func (w *worker) poll(ctx context.Context, s *session, wait time.Duration, limit
 	defer cancel()
 	w.mu.Lock()
 	w.wake = cancel
-	waiting := len(w.ready) > 0
+	waiting := len(w.ready) > 0 || len(w.ahead) > 0
 	w.mu.Unlock()
 	if waiting {
 		cancel()
