@@ -78,7 +78,8 @@ func acquire(t testing.TB, s *Store, p Partition) *Lease {
 // everything when a clone is asked for in between: these calls and the clone exclude each other here.
 type crashFS struct {
 	*vfs.MemFS
-	mu sync.RWMutex
+	mu       sync.RWMutex
+	onRemove func(name string) // called after each Remove
 }
 
 func newCrashFS() *crashFS { return &crashFS{MemFS: vfs.NewCrashableMem()} }
@@ -100,6 +101,14 @@ func (fs *crashFS) ReuseForWrite(oldname, newname string, category vfs.DiskWrite
 	fs.mu.RLock()
 	defer fs.mu.RUnlock()
 	return fs.MemFS.ReuseForWrite(oldname, newname, category)
+}
+
+func (fs *crashFS) Remove(name string) error {
+	err := fs.MemFS.Remove(name)
+	if fs.onRemove != nil {
+		fs.onRemove(name)
+	}
+	return err
 }
 
 func (fs *crashFS) Lock(name string) (io.Closer, error) {
