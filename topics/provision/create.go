@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -44,5 +46,55 @@ func Create(ctx context.Context, adm *kadm.Client, specs []topics.Spec, dryRun b
 		}
 		created = append(created, Created{Name: s.Name, New: one.Err == nil, Configs: shown})
 	}
-	return created, nil
+	if dryRun {
+		return created, nil
+	}
+	return created, waitVisible(ctx, adm, specs)
+}
+
+// A new topic is known to the controller first, and to the brokers that clients ask a moment later.
+const (
+	visibleWithin = 15 * time.Second
+	visibleEvery  = 50 * time.Millisecond
+)
+
+// waitVisible returns when every topic can be seen with a leader for each partition, so that what starts next finds it.
+func waitVisible(ctx context.Context, adm *kadm.Client, specs []topics.Spec) error {
+	names := make([]string, len(specs))
+	for i := range specs {
+		names[i] = specs[i].Name
+	}
+	ctx, cancel := context.WithTimeout(ctx, visibleWithin)
+	defer cancel()
+	tick := time.NewTicker(visibleEvery)
+	defer tick.Stop()
+	for {
+		details, err := adm.ListTopics(ctx, names...)
+		if err != nil {
+			return fmt.Errorf("wait for the new topics: %w", err)
+		}
+		hidden := slices.IndexFunc(names, func(name string) bool { return !visible(details, name) })
+		if hidden < 0 {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("topic %s was created but has no leader after %s: are enough brokers up? %w", names[hidden],
+				visibleWithin, ctx.Err())
+		}
+	}
+}
+
+func visible(details kadm.TopicDetails, name string) bool {
+	d, ok := details[name]
+	if !ok || d.Err != nil || len(d.Partitions) == 0 {
+		return false
+	}
+	for _, p := range d.Partitions {
+		if p.Err != nil || p.Leader < 0 {
+			return false
+		}
+	}
+	return true
 }
