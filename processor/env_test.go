@@ -38,7 +38,8 @@ const testTimeout = 60 * time.Second
 // env is a fake cluster with the topics of one application.
 type env struct {
 	t          *testing.T
-	cluster    *kfake.Cluster
+	cluster    *kfake.Cluster // nil on a real broker
+	addrs      []string
 	partitions int32
 	names      Topics
 	client     *kgo.Client // of the test
@@ -46,6 +47,7 @@ type env struct {
 	engine     *engine.Engine
 	sent       map[int32]int
 	always     func(*Config) // applied to every process; may be nil
+	extra      int
 }
 
 func newEnv(t *testing.T, partitions int32, opts ...kfake.Opt) *env {
@@ -63,10 +65,18 @@ func newEnv(t *testing.T, partitions int32, opts ...kfake.Opt) *env {
 	}, opts...)...)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	e := newEnvOn(t, partitions, c.ListenAddrs())
+	e.cluster = c
+	return e
+}
+
+// newEnvOn makes the topics on a cluster that is there.
+func newEnvOn(t *testing.T, partitions int32, addrs []string) *env {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(t, err)
 	t.Cleanup(cl.Close)
-	e := &env{t: t, cluster: c, partitions: partitions, client: cl, adm: kadm.NewClient(cl), sent: make(map[int32]int)}
+	e := &env{t: t, addrs: addrs, partitions: partitions, client: cl, adm: kadm.NewClient(cl), sent: make(map[int32]int)}
 	specs, err := topics.Specs(topics.SpecConfig{
 		App: "test", Names: topics.DefaultNames(), InputPartitions: partitions, ReplicationFactor: 1, MinISR: 1,
 		InputMaxMessageBytes: 1 << 20, TrustCreateTime: true,
@@ -124,7 +134,7 @@ func (e *env) prepare(dir string, change func(*Config)) *process {
 	require.NoError(e.t, err)
 	config := Config{
 		App: "test", Instance: "one", Topics: e.names, Engine: e.engine, Store: x.store,
-		Kafka: []kgo.Opt{kgo.SeedBrokers(e.cluster.ListenAddrs()...), kgo.Dialer(x.net.dial)},
+		Kafka: []kgo.Opt{kgo.SeedBrokers(e.addrs...), kgo.Dialer(x.net.dial)},
 		Log:   slog.New(x.log), Registerer: x.reg, Workers: 2, CloseAfter: 10 * time.Millisecond,
 		TrustCreateTime: true, Session: 6 * time.Second, Heartbeat: 100 * time.Millisecond, Transaction: 3 * time.Second,
 		EndTimeout: 8 * time.Second, StallAfter: 2 * time.Second, WatchEvery: 100 * time.Millisecond,
@@ -334,7 +344,7 @@ func (e *env) consume(topic string) []*kgo.Record {
 	var all []*kgo.Record
 	ends.Each(func(o kadm.ListedOffset) {
 		r := LogReader{
-			Kafka: []kgo.Opt{kgo.SeedBrokers(e.cluster.ListenAddrs()...)}, Topic: topic, Partition: o.Partition,
+			Kafka: []kgo.Opt{kgo.SeedBrokers(e.addrs...)}, Topic: topic, Partition: o.Partition,
 			StallAfter: 10 * time.Second,
 		}
 		_, err := r.Read(e.t.Context(), 0, o.Offset, func(rec *kgo.Record) error {
@@ -413,9 +423,7 @@ func (e *env) expected() (alerts []string, counts topics.Counts) {
 
 type noLoader struct{}
 
-func (noLoader) Load(groupKey []byte, k *window.Key) error {
-	return k.Load(groupKey, func(func(suffix, value []byte) error) error { return nil })
-}
+func (noLoader) Load([]byte, *window.Key) error { return nil }
 
 // input reads the input topic with timestamps and headers.
 func (e *env) input() []*kgo.Record {
@@ -428,7 +436,7 @@ func (e *env) input() []*kgo.Record {
 		offsets[o.Partition] = kgo.NewOffset().AtStart()
 		want += e.sent[o.Partition]
 	})
-	cl, err := kgo.NewClient(kgo.SeedBrokers(e.cluster.ListenAddrs()...), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+	cl, err := kgo.NewClient(kgo.SeedBrokers(e.addrs...), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{e.names.Input: offsets}))
 	require.NoError(e.t, err)
 	defer cl.Close()

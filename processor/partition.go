@@ -89,9 +89,7 @@ type LeaseLoader struct{ Lease *state.Lease }
 
 // Load implements engine.Loader.
 func (l LeaseLoader) Load(groupKey []byte, k *window.Key) error {
-	return k.Load(groupKey, func(visit func(suffix, value []byte) error) error {
-		return l.Lease.Scan(groupKey, visit)
-	})
+	return k.Load(groupKey, l.Lease)
 }
 
 // checkNext is our own assertion beside the client's promises: within an assignment the offsets of a partition rise.

@@ -49,7 +49,7 @@ func (e *env) moveOffset(partition int32, to int64) {
 }
 
 func (e *env) offsetsConfig() OffsetsConfig {
-	return OffsetsConfig{App: "test", Kafka: []kgo.Opt{kgo.SeedBrokers(e.cluster.ListenAddrs()...)}, Topics: e.names,
+	return OffsetsConfig{App: "test", Kafka: []kgo.Opt{kgo.SeedBrokers(e.addrs...)}, Topics: e.names,
 		StallAfter: 5 * time.Second}
 }
 
@@ -188,7 +188,7 @@ func TestOpenTransactionOnChangelog(t *testing.T) {
 	e.drain()
 	require.NoError(t, x.stop())
 
-	hung, err := kgo.NewClient(kgo.SeedBrokers(e.cluster.ListenAddrs()...), kgo.TransactionalID("hung-one"),
+	hung, err := kgo.NewClient(kgo.SeedBrokers(e.addrs...), kgo.TransactionalID("hung-one"),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionTimeout(time.Minute))
 	require.NoError(t, err)
 	defer hung.Close()

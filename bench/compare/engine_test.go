@@ -20,20 +20,30 @@ import (
 type store map[string]map[string]string
 
 func (s store) Load(groupKey []byte, k *window.Key) error {
+	return k.Load(groupKey, s)
+}
+
+// Get implements window.Source.
+func (s store) Get(changeKey []byte) ([]byte, bool, error) {
+	groupKey, suffix, err := topics.SplitChangeKey(changeKey)
+	v, ok := s[string(groupKey)][string(suffix)]
+	return []byte(v), ok, err
+}
+
+// Scan implements window.Source.
+func (s store) Scan(groupKey []byte, visit func(suffix, value []byte) error) error {
 	parts := s[string(groupKey)]
 	suffixes := make([]string, 0, len(parts))
 	for x := range parts {
 		suffixes = append(suffixes, x)
 	}
 	sort.Strings(suffixes)
-	return k.Load(groupKey, func(visit func(suffix, value []byte) error) error {
-		for _, x := range suffixes {
-			if err := visit([]byte(x), []byte(parts[x])); err != nil {
-				return err
-			}
+	for _, x := range suffixes {
+		if err := visit([]byte(x), []byte(parts[x])); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func (s store) change(groupKey []byte, _ window.Index, c window.Change) error {

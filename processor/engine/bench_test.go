@@ -86,4 +86,3 @@ func BenchmarkPrepare(b *testing.B) {
 		e.Prepare(&records[0], &p)
 	}
 }
-

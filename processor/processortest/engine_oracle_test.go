@@ -29,20 +29,30 @@ const second = int64(time.Second)
 type memory map[string]map[string]string
 
 func (m memory) Load(groupKey []byte, k *window.Key) error {
+	return k.Load(groupKey, m)
+}
+
+// Get implements window.Source.
+func (m memory) Get(changeKey []byte) ([]byte, bool, error) {
+	groupKey, suffix, err := topics.SplitChangeKey(changeKey)
+	v, ok := m[string(groupKey)][string(suffix)]
+	return []byte(v), ok, err
+}
+
+// Scan implements window.Source.
+func (m memory) Scan(groupKey []byte, visit func(suffix, value []byte) error) error {
 	parts := m[string(groupKey)]
 	suffixes := make([]string, 0, len(parts))
 	for s := range parts {
 		suffixes = append(suffixes, s)
 	}
 	sort.Strings(suffixes)
-	return k.Load(groupKey, func(visit func(suffix, value []byte) error) error {
-		for _, s := range suffixes {
-			if err := visit([]byte(s), []byte(parts[s])); err != nil {
-				return err
-			}
+	for _, s := range suffixes {
+		if err := visit([]byte(s), []byte(parts[s])); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // commit applies a transaction.

@@ -47,7 +47,7 @@ func TestCap(t *testing.T) {
 		if i%997 == 0 {
 			s.save(t, k, key, grace)
 			k = new(window.Key)
-			require.NoError(t, k.Load(key, s.scan))
+			require.NoError(t, k.Load(key, s))
 		}
 	}
 	s.save(t, k, key, grace)

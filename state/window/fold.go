@@ -65,7 +65,7 @@ func floorTo(t, width int64) int64 {
 
 // folded estimates the folded matches in (from, to]: a bucket counts when its middle lies inside.
 func (s *slot) folded(from, to int64) (n int64) {
-	for _, b := range s.buckets {
+	for _, b := range s.overlapping(from) {
 		if middle := b.start + s.width/2; middle > from && middle <= to {
 			n += b.count
 		}
@@ -74,10 +74,19 @@ func (s *slot) folded(from, to int64) (n int64) {
 }
 
 func (s *slot) tallyFolded(ep *Episode, from, to, sign int64) {
-	for _, b := range s.buckets {
+	for _, b := range s.overlapping(from) {
 		if middle := b.start + s.width/2; middle > from && middle <= to {
 			ep.Count += sign * b.count
 			ep.Outcomes[b.outcome] += sign * b.count
 		}
 	}
+}
+
+// overlapping gives the buckets whose middle lies behind from: mostly none, for what is folded is old.
+func (s *slot) overlapping(from int64) []bucket {
+	i := len(s.buckets)
+	for i > 0 && s.buckets[i-1].start+s.width/2 > from {
+		i--
+	}
+	return s.buckets[i:]
 }

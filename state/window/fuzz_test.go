@@ -36,13 +36,13 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Add([]byte(head), []byte(chunk), []byte(evidence))
 	f.Fuzz(func(t *testing.T, head, chunk, evidence []byte) {
-		s := &store{parts: map[string]string{
+		s := &store{key: key, parts: map[string]string{
 			string(topics.AppendHead(nil)):                         string(head),
 			string(topics.AppendChunk(nil, 0)):                     string(chunk),
 			string(topics.AppendEvidence(nil, newID(rules[0], 1))): string(evidence),
 		}}
 		k := new(window.Key)
-		if k.Load(key, s.scan) != nil || !k.Live() {
+		if k.Load(key, s) != nil || !k.Live() {
 			return
 		}
 		_, err := window.HeadIndex(head)

@@ -41,7 +41,7 @@ func TestGoldenFormat(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, string(want), b.String())
 
-	read := &store{parts: map[string]string{}}
+	read := &store{key: key, parts: map[string]string{}}
 	for line := range strings.Lines(string(want)) {
 		suffix, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		sb, err := hex.DecodeString(suffix)
@@ -51,7 +51,7 @@ func TestGoldenFormat(t *testing.T) {
 		read.parts[string(sb)] = string(vb)
 	}
 	loaded := new(window.Key)
-	require.NoError(t, loaded.Load(key, read.scan))
+	require.NoError(t, loaded.Load(key, read))
 	require.EqualValues(t, 7, loaded.Counter())
 	require.Equal(t, 21, loaded.Len())
 }

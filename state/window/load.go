@@ -11,43 +11,86 @@ import (
 	"tocsin/topics"
 )
 
-// Load decodes a key from its parts. scan calls its argument once for every part that the store has, ascending by
-// suffix (so the head comes first), and may reuse the slices afterwards. groupKey is the key's own, for the hashes.
-// A store without a head for the key leaves it empty; parts that the head does not name are ignored.
-func (k *Key) Load(groupKey []byte, scan func(visit func(suffix, value []byte) error) error) error {
+// Source is where a key's parts are read from. Slices it gives may be overwritten by the next call.
+type Source interface {
+	// Get reads one part by its changelog key.
+	Get(changeKey []byte) (value []byte, ok bool, err error)
+	// Scan visits all parts of a group key, ascending by suffix.
+	Scan(groupKey []byte, visit func(suffix, value []byte) error) error
+}
+
+// scanFrom is the number of parts beside the head from which they are read by one scan instead of one by one.
+const scanFrom = 16
+
+// Load decodes a key from its parts. A source without a head for the key leaves it empty; parts that the head does not
+// name are ignored.
+func (k *Key) Load(groupKey []byte, from Source) error {
 	*k = Key{sweep: math.MinInt64, events: k.events[:0], grown: k.grown[:0]}
-	changeKey := append([]byte(nil), groupKey...)
-	err := scan(func(suffix, value []byte) error {
-		changeKey = append(changeKey[:len(groupKey)], suffix...)
-		return k.loadPart(changeKey, suffix, value)
-	})
-	if err != nil {
+	if err := k.load(groupKey, from); err != nil {
 		return fmt.Errorf("load window: %w", err)
 	}
-	if !k.live {
-		return nil
+	return nil
+}
+
+func (k *Key) load(groupKey []byte, from Source) error {
+	changeKey := topics.AppendHead(append(make([]byte, 0, len(groupKey)+17), groupKey...))
+	head, ok, err := from.Get(changeKey)
+	if err != nil || !ok {
+		return err
+	}
+	if err := k.decodeHead(head); err != nil {
+		return err
+	}
+	k.saved.ok, k.saved.hash = true, topics.ChangeHash(changeKey, head)
+	if err := k.loadParts(changeKey[:len(groupKey)], from); err != nil {
+		return err
 	}
 	for i := range k.chunks {
 		if !k.chunks[i].saved {
-			return fmt.Errorf("load window: %w: chunk %d is missing", errCorrupt, k.chunks[i].number)
+			return fmt.Errorf("%w: chunk %d is missing", errCorrupt, k.chunks[i].number)
 		}
 	}
 	for _, e := range k.episodes {
 		if !e.evidenceSaved.ok {
-			return fmt.Errorf("load window: %w: evidence of %x is missing", errCorrupt, e.ID)
+			return fmt.Errorf("%w: evidence of %x is missing", errCorrupt, e.ID)
 		}
 	}
 	return k.reindex()
 }
 
-func (k *Key) loadPart(changeKey, suffix, value []byte) error {
-	switch {
-	case len(suffix) == 1 && suffix[0] == topics.PartHead:
-		if err := k.decodeHead(value); err != nil {
+// loadParts reads what the head names: the chunks and the evidence.
+func (k *Key) loadParts(changeKey []byte, from Source) error {
+	n := len(changeKey)
+	if len(k.chunks)+len(k.episodes) >= scanFrom {
+		return from.Scan(changeKey[:n:n], func(suffix, value []byte) error {
+			changeKey = append(changeKey[:n], suffix...)
+			return k.loadPart(changeKey, suffix, value)
+		})
+	}
+	get := func() error {
+		value, ok, err := from.Get(changeKey)
+		if err != nil || !ok {
 			return err
 		}
-		k.saved.ok, k.saved.hash = true, topics.ChangeHash(changeKey, value)
-	case !k.live:
+		return k.loadPart(changeKey, changeKey[n:], value)
+	}
+	for i := range k.chunks {
+		changeKey = topics.AppendChunk(changeKey[:n], uint32(k.chunks[i].number))
+		if err := get(); err != nil {
+			return err
+		}
+	}
+	for _, e := range k.episodes {
+		changeKey = topics.AppendEvidence(changeKey[:n], e.ID)
+		if err := get(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *Key) loadPart(changeKey, suffix, value []byte) error {
+	switch {
 	case len(suffix) == 5 && suffix[0] == topics.PartChunk:
 		number := uint64(binary.BigEndian.Uint32(suffix[1:]))
 		i, ok := slices.BinarySearchFunc(k.chunks, number, func(c chunk, n uint64) int { return cmp.Compare(c.number, n) })
@@ -176,7 +219,7 @@ func (k *Key) reindex() error {
 			for m := es[i].Mask; m != 0; m &= m - 1 {
 				j := bits.TrailingZeros64(m)
 				if j >= len(k.slots) {
-					return fmt.Errorf("load window: %w: entry of an unknown slot", errCorrupt)
+					return fmt.Errorf("%w: entry of an unknown slot", errCorrupt)
 				}
 				k.slots[j].refs = append(k.slots[j].refs, ref{time: es[i].Time, seq: seq + uint64(i), outcome: es[i].Outcome})
 			}

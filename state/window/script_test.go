@@ -30,9 +30,9 @@ func TestScripts(t *testing.T) {
 		s := &story{store: store{parts: map[string]string{}}, grace: 900}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			out := s.run(t, d)
-			s.save(t, &s.k, s.key(), s.grace*sec)
+			s.save(t, &s.k, s.groupKey(), s.grace*sec)
 			s.k = window.Key{}
-			require.NoError(t, s.k.Load(s.key(), s.scan))
+			require.NoError(t, s.k.Load(s.groupKey(), &s.store))
 			return out
 		})
 	})
@@ -48,7 +48,7 @@ type story struct {
 	offset int64
 }
 
-func (s *story) key() []byte {
+func (s *story) groupKey() []byte {
 	return topics.AppendGroupKey(nil, topics.SpacePrincipal, nil, []byte("p"))
 }
 

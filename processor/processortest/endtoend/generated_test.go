@@ -177,7 +177,7 @@ func TestGeneratedOutages(t *testing.T) {
 	require.NoError(t, database.Stop(t.Context()))
 	e.produce(g, n*3/4, n, true)
 	pause(t, away)
-	e.until(time.Minute, p, func() error { return e.notReady("sink") })
+	e.until(time.Minute, p, func() error { return e.notReady("not being stored") })
 	pgtest.Start(t, embedded.PostgresConfig{Dir: dir, Port: port})
 
 	e.waitJudged(5*time.Minute, p)
