@@ -23,10 +23,15 @@ func (s *Store) Drop(p Partition) error {
 		return fmt.Errorf("drop partition %s: %w by %s", p, ErrLeased, cur.holder)
 	}
 	defer l.end()
+	at, _, err := s.progress(p)
+	if err != nil {
+		return fmt.Errorf("drop partition %s: %w", p, err)
+	}
 	s.dirty.Store(true)
 	if err := s.db.DeleteRange(prefix(p, 0), prefix(p, 0xFF), pebble.Sync); err != nil {
 		return fmt.Errorf("drop partition %s: %w", p, err)
 	}
+	s.removeRuns(at.runs)
 	return nil
 }
 

@@ -1,92 +1,77 @@
 package state
 
 import (
-	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
-
-	"github.com/cockroachdb/pebble/v2"
-	"golang.org/x/sync/errgroup"
 
 	"tocsin/topics"
 )
 
-const (
-	chunkRecords      = 500_000
-	defaultChunkBytes = 64 << 20
-)
+const defaultChunkBytes = 32 << 20
 
 // full restores a partition from the start of its changelog. Records are collected in chunks; a second goroutine sorts
-// each, writes it as a table and ingests it while the next is collected. After every chunk the progress is written, so
-// that an interrupted restore can go on: to read a stretch of the changelog twice does no harm, as records are full
-// values and the last one wins.
+// each and writes it to a run beside the database while the next is collected. In the end the runs are merged into
+// tables that do not overlap, and these take the place of all the partition had, at once. After every run the progress
+// is written, so that an interrupted restore can go on: to read a stretch of the changelog twice does no harm, as
+// records are full values and the last one wins.
 type full struct {
 	r     *Restore
-	at    progress // of the records read
-	data  []byte   // key prefix
-	chunk *chunk
-	work  chan filled
-	free  chan *chunk
-	quit  context.CancelFunc
-	dead  <-chan struct{} // closed when the second goroutine has failed
-	group *errgroup.Group
-	ended bool
+	at    progress // of the records read, without the runs
+	chunk *filled
+	pipe  *pipe[*filled]
+	runs  []run        // written; of the second goroutine until the pipe is closed
+	files atomic.Int64 // names given
 }
 
-// filled is a chunk and the progress that holds once it is ingested.
+// filled is a chunk and the progress that holds once it is in a run.
 type filled struct {
-	chunk *chunk
+	chunk chunk
 	at    progress
 }
 
 func (r *Restore) startFull() error {
-	at, resumed, err := r.l.loadProgress(&r.cfg)
+	at, resumed, err := r.l.resumable(&r.cfg)
 	if err != nil {
 		return err
 	}
 	if !resumed {
+		old := at.runs
 		at = progress{topicID: r.cfg.TopicID, startedAt: r.l.s.cfg.Now().UnixNano(), next: r.cfg.LogStart, unsealed: -1}
-		if err := r.l.clear(&at); err != nil {
+		if err := r.l.beginFull(&at, old); err != nil {
 			return err
 		}
 	}
 	r.next = at.next
 	r.result = Result{Records: at.records, Bytes: at.bytes, Seals: at.seals, Resumed: resumed}
-	f := &full{
-		r: r, at: at, data: prefix(r.l.p, storeData),
-		chunk: &chunk{}, work: make(chan filled), free: make(chan *chunk, 1),
-	}
-	f.free <- &chunk{}
-	// The goroutine ends with the restore, in finish or abort.
-	ctx, cancel := context.WithCancel(context.Background())
-	f.group, ctx = errgroup.WithContext(ctx)
-	f.quit, f.dead = cancel, ctx.Done()
-	f.group.Go(f.ingest)
+	f := &full{r: r, at: at, chunk: &filled{}, runs: at.runs}
+	f.pipe = newPipe(&filled{}, f.write)
 	r.impl = f
 	return nil
 }
 
-// loadProgress reads the mark of an interrupted restore; ok says whether it can be resumed.
-func (l *Lease) loadProgress(cfg *RestoreConfig) (at progress, ok bool, err error) {
+// resumable reads the mark of an interrupted restore; ok says whether it can be gone on from.
+func (l *Lease) resumable(cfg *RestoreConfig) (at progress, ok bool, err error) {
 	if err := l.begin(); err != nil {
 		return at, false, err
 	}
 	defer l.s.exit()
-	b, ok, err := l.s.get(prefix(l.p, storeProgress))
+	at, ok, err = l.s.progress(l.p)
 	if err != nil || !ok {
 		return at, false, err
 	}
-	if at, err = decodeProgress(b); err != nil {
-		l.s.cfg.Log.Warn("restore begins again", "partition", l.p.String(), "error", err)
-		return at, false, nil
+	for _, r := range at.runs {
+		if _, err := l.s.cfg.FS.Stat(l.s.path(r.name)); err != nil {
+			return at, false, nil // lost with the page cache
+		}
 	}
 	age := l.s.cfg.Now().Sub(time.Unix(0, at.startedAt))
-	return at, at.chunks > 0 && at.topicID == cfg.TopicID && at.next >= cfg.LogStart && age <= cfg.ResumeWithin, nil
+	return at, len(at.runs) > 0 && at.topicID == cfg.TopicID && at.next >= cfg.LogStart && age <= cfg.ResumeWithin, nil
 }
 
-// clear empties the partition for a full restore. The mark takes the position's place, durably, before the first record
-// is removed.
-func (l *Lease) clear(at *progress) error {
+// beginFull lets the mark take the position's place.
+func (l *Lease) beginFull(at *progress, old []run) error {
 	if err := l.begin(); err != nil {
 		return err
 	}
@@ -94,25 +79,8 @@ func (l *Lease) clear(at *progress) error {
 	if err := l.mark(at); err != nil {
 		return fmt.Errorf("mark restore: %w", err)
 	}
-	if err := l.s.db.Flush(); err != nil {
-		return fmt.Errorf("mark restore: %w", err)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ended {
-		return l.lost()
-	}
-	return l.s.excise(prefix(l.p, storeData), prefix(l.p, storeEnd))
-}
-
-// mark writes the progress, and that there is no position.
-func (l *Lease) mark(at *progress) error {
-	b := l.s.db.NewBatch()
-	defer func() { _ = b.Close() }() // after Commit it has nothing left to fail at
-	if err := b.Set(prefix(l.p, storeProgress), at.append(nil), nil); err != nil {
-		return err
-	}
-	return l.commit(b, nil)
+	l.s.removeRuns(old)
+	return nil
 }
 
 func (f *full) add(rec ChangeRecord) error {
@@ -127,11 +95,14 @@ func (f *full) add(rec ChangeRecord) error {
 	if f.at.unsealed < 0 {
 		f.at.unsealed = rec.Offset
 	}
-	f.chunk.add(f.data, rec.Key, rec.Value)
-	if len(f.chunk.recs) >= chunkRecords || len(f.chunk.buf) >= f.r.cfg.ChunkBytes {
-		return f.hand()
+	f.chunk.chunk.add(rec.Key, rec.Value)
+	if f.chunk.chunk.size() < f.r.cfg.ChunkBytes {
+		return nil
 	}
-	return nil
+	f.chunk.at = f.at
+	var err error
+	f.chunk, err = f.pipe.send(f.chunk)
+	return err
 }
 
 func (f *full) seal(rec ChangeRecord) error {
@@ -152,71 +123,36 @@ func (f *full) foreign(offset int64, key []byte, why string) error {
 	return &ForeignRecordError{Partition: f.r.l.p, Offset: offset, Key: append([]byte(nil), key...), Why: why}
 }
 
-// hand gives the chunk to the second goroutine and takes an empty one.
-func (f *full) hand() error {
-	f.at.chunks++
-	select {
-	case f.work <- filled{f.chunk, f.at}:
-		f.chunk = <-f.free
-		return nil
-	case <-f.dead:
-		return f.wait()
-	}
+// fileName is a name that no other restore gives: not one before, as its files are gone or named in the progress, and
+// not another holder's.
+func (f *full) fileName() string {
+	p := f.r.l.p
+	return fmt.Sprintf("%s%d-%d-%d-%d-%d", runPrefix, p.Stage, p.ID, len(f.runs), f.r.l.epoch, f.files.Add(1))
 }
 
-// ingest is the second goroutine.
-func (f *full) ingest() error {
-	for {
-		select {
-		case c, ok := <-f.work:
-			if !ok {
-				return nil
-			}
-			if err := f.ingestChunk(&c); err != nil {
-				f.free <- c.chunk
-				return err
-			}
-			f.free <- c.chunk
-		case <-f.dead:
-			return nil
-		}
-	}
-}
-
-func (f *full) ingestChunk(c *filled) error {
+// write is what the second goroutine does: a chunk becomes a run, and the progress says so.
+func (f *full) write(c *filled) error {
 	l := f.r.l
 	if err := l.begin(); err != nil {
 		return err
 	}
 	defer l.s.exit()
-	if err := l.ingest(c.chunk, c.at.chunks > 1); err != nil {
+	if len(f.runs) == maxRuns {
+		return errors.New("too many runs: restore with larger chunks")
+	}
+	c.chunk.sort()
+	r, err := l.s.writeRun(f.fileName(), &c.chunk)
+	if err != nil {
 		return err
 	}
+	c.chunk.reset()
+	f.runs = append(f.runs, r)
+	c.at.runs = f.runs
 	return l.mark(&c.at)
 }
 
-// locked calls fn while the lease holds and cannot end.
-func (l *Lease) locked(fn func() error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ended {
-		return l.lost()
-	}
-	return fn()
-}
-
-// wait ends the second goroutine and returns its error.
-func (f *full) wait() error {
-	if !f.ended {
-		f.ended = true
-		close(f.work)
-	}
-	return f.group.Wait()
-}
-
 func (f *full) abort() {
-	_ = f.wait() // whoever aborts has the error already, or does not want one
-	f.quit()
+	_ = f.pipe.close() // whoever aborts has the error already, or does not want one
 	f.chunk = nil
 }
 
@@ -224,96 +160,85 @@ func (f *full) finish(next int64) error {
 	if f.at.unsealed >= 0 {
 		return f.foreign(f.at.unsealed, nil, "no seal follows it")
 	}
-	if len(f.chunk.recs) > 0 {
-		if err := f.hand(); err != nil {
-			return err
-		}
-	}
-	if err := f.wait(); err != nil {
+	if err := f.pipe.close(); err != nil {
 		return err
 	}
+	f.chunk.chunk.sort()
 	l := f.r.l
-	if f.r.result.Resumed { // an interrupted finish may have left some
-		err := l.locked(func() error { return l.s.excise(prefix(l.p, storeTimers), prefix(l.p, storeEnd)) })
-		if err != nil {
-			return err
-		}
+	m := newMerger(f)
+	err := f.merge(m.add)
+	tables, tableErr := m.finish()
+	defer func() { l.s.removeRuns(m.leftOver()) }()
+	if err := errors.Join(err, tableErr); err != nil {
+		return f.failed(err)
 	}
-	sum, live, err := l.reindex(f.r.cfg.ChunkBytes)
-	if err != nil {
+	f.r.result.Live, f.r.result.Seal = m.live, f.at.seal
+	if m.sum != f.at.seal.Sum {
+		return f.failed(f.disagrees(m.sum, m.live))
+	}
+	if err := l.replace(tables, m.indexes); err != nil {
 		return err
-	}
-	f.r.result.Live, f.r.result.Seal = live, f.at.seal
-	if sum != f.at.seal.Sum {
-		return f.disagrees(sum, live)
 	}
 	b := l.s.db.NewBatch()
 	defer func() { _ = b.Close() }() // after Commit it has nothing left to fail at
 	if err := b.Delete(prefix(l.p, storeProgress), nil); err != nil {
 		return err
 	}
-	return l.commit(b, l.positionAt(f.at.topicID, next, &f.at.seal))
-}
-
-// reindex reads the restored data: it adds up the hashes and writes the index entries of all heads.
-func (l *Lease) reindex(chunkBytes int) (sum topics.Sum, live int64, err error) {
-	var c chunk
-	data := prefix(l.p, storeData)
-	var key []byte
-	err = l.s.iterate(data, prefix(l.p, storeData+1), func(k, value []byte) error {
-		change := k[prefixLen:]
-		sum.Add(topics.ChangeHash(change, value))
-		live++
-		groupKey, suffix, err := topics.SplitChangeKey(change)
-		if err != nil {
-			return fmt.Errorf("key %q: %w", change, err)
-		}
-		if suffix[0] != topics.PartHead {
-			return nil
-		}
-		ix, err := l.s.cfg.HeadIndex(value)
-		if err != nil {
-			return fmt.Errorf("index of head: %w", err)
-		}
-		if ix.Due != 0 {
-			key = appendTimerKey(key[:0], l.p, ix.Due, groupKey)
-			c.add(nil, key, []byte{})
-		}
-		key = appendExpiryKey(key[:0], l.p, ix.LastWrite, groupKey)
-		c.add(nil, key, []byte{})
-		if len(c.buf) >= chunkBytes {
-			return l.ingest(&c, false)
-		}
-		return nil
-	})
-	if err == nil && len(c.recs) > 0 {
-		err = l.ingest(&c, false)
+	if err := l.commit(b, l.positionAt(f.at.topicID, next, &f.at.seal)); err != nil {
+		return err
 	}
-	return sum, live, err
+	l.s.removeRuns(f.runs)
+	return nil
 }
 
-// disagrees tells what is wrong with the sum and sees to it that the next restore begins again. A single record that is
-// too much is found by its hash.
+// merge visits the newest record of every key, in key order.
+func (f *full) merge(fn func(key, value []byte) error) (err error) {
+	sources := make([]source, 0, len(f.runs)+1)
+	defer func() {
+		for _, s := range sources {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	for _, r := range f.runs {
+		s, err := f.r.l.s.openRun(r)
+		if err != nil {
+			return err
+		}
+		sources = append(sources, s)
+	}
+	return merge(append(sources, &chunkSource{chunk: &f.chunk.chunk}), fn)
+}
+
+// failed sees to it that the next restore begins again where going on would lead to the same error.
+func (f *full) failed(err error) error {
+	var foreign *ForeignRecordError
+	var sum *SumError
+	if !errors.As(err, &foreign) && !errors.As(err, &sum) && !errors.Is(err, errRunDamaged) {
+		return err
+	}
+	if e := f.r.l.unmark(); e != nil {
+		return errors.Join(err, e)
+	}
+	f.r.l.s.removeRuns(f.runs)
+	return err
+}
+
+// disagrees tells what is wrong with the sum. A single record that is too much is found by its hash.
 func (f *full) disagrees(sum topics.Sum, live int64) error {
-	l := f.r.l
 	diff := sum
 	diff.Sub(f.at.seal.Sum)
 	var extra []byte
-	err := l.s.iterate(prefix(l.p, storeData), prefix(l.p, storeData+1), func(k, value []byte) error {
-		if topics.ChangeHash(k[prefixLen:], value) == diff {
-			extra = append([]byte{}, k[prefixLen:]...)
-			return errStop
+	err := f.merge(func(key, value []byte) error {
+		if value != nil && topics.ChangeHash(key, value) == diff {
+			extra = append([]byte{}, key...)
 		}
 		return nil
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if err := l.s.db.Delete(prefix(l.p, storeProgress), pebble.Sync); err != nil {
-		return err
-	}
-	if extra != nil {
+	case extra != nil:
 		return f.foreign(-1, extra, fmt.Sprintf("without it the sum would be that of seal %d", f.at.seal.Sequence))
 	}
-	return &SumError{Partition: l.p, Sequence: f.at.seal.Sequence, Records: live}
+	return &SumError{Partition: f.r.l.p, Sequence: f.at.seal.Sequence, Records: live}
 }

@@ -54,11 +54,11 @@ func (s *Store) info(p Partition) (info Info, err error) {
 		return info, err
 	}
 	if info.Since = info.Position.AppliedAt; !info.Complete {
-		if b, ok, err := s.get(prefix(p, storeProgress)); err == nil && ok {
-			if at, err := decodeProgress(b); err == nil { // else as old as can be
-				info.Since = at.startedAt
-			}
+		at, _, err := s.progress(p)
+		if err != nil {
+			return info, err
 		}
+		info.Since = at.startedAt // or 0, as old as can be
 	}
 	if info.DiskBytes, err = s.db.EstimateDiskUsage(prefix(p, 0), prefix(p, 0xFF)); err != nil {
 		return info, fmt.Errorf("estimate size: %w", err)

@@ -36,7 +36,8 @@ type RestoreConfig struct {
 	// ResumeWithin is how old an interrupted full restore may be to be resumed rather than begun again; it must be well
 	// below the changelog's delete.retention.ms. 0 is one hour.
 	ResumeWithin time.Duration
-	// ChunkBytes is the size of the tables a full restore builds; two of them are in memory. 0 is 64 MiB.
+	// ChunkBytes is how much a full restore sorts in memory at a time, twice: while one chunk is sorted and written, the
+	// next is collected. 0 is 32 MiB.
 	ChunkBytes int
 }
 

@@ -116,7 +116,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open state in %s: %w", cfg.Dir, err), db.Close())
 	}
 	if !cfg.ReadOnly {
-		if err := s.removeTables(); err != nil {
+		if err := s.removeOrphans(); err != nil {
 			return nil, errors.Join(fmt.Errorf("open state in %s: %w", cfg.Dir, err), db.Close())
 		}
 	}
