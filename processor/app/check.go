@@ -186,6 +186,7 @@ func (c *checker) limits() {
 	c.size("processor.transaction_bytes", p.TransactionBytes, 64*kib, 256*mib)
 	c.number("processor.transaction_timers", int64(p.TransactionTimers), 1, 1_000_000)
 	c.size("processor.cache_bytes", p.CacheBytes, mib, 64*gib)
+	c.size("processor.memory_limit", p.MemoryLimit, 2*p.CacheBytes, 1024*gib)
 	c.number("processor.restores", int64(p.Restores), 1, 100)
 	c.duration("processor.restore_stall", p.RestoreStall, time.Second, day)
 	c.duration("processor.watch_interval", p.WatchInterval, time.Second, day)

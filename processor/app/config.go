@@ -88,6 +88,9 @@ type InputConfig struct {
 	MaxDepth        int    `yaml:"max_depth"`
 }
 
+// defaultMemoryLimit leaves, with the state's caches, a process of 512 MB at a hundred thousand active principals.
+const defaultMemoryLimit = 320 * mib
+
 // ProcessorConfig bounds the processor's work.
 type ProcessorConfig struct {
 	Workers            int      `yaml:"workers"`
@@ -96,6 +99,7 @@ type ProcessorConfig struct {
 	TransactionBytes   Size     `yaml:"transaction_bytes"`
 	TransactionTimers  int      `yaml:"transaction_timers"`
 	CacheBytes         Size     `yaml:"cache_bytes"`
+	MemoryLimit        Size     `yaml:"memory_limit"` // soft limit of Go's memory; GOMEMLIMIT weighs more
 	Restores           int      `yaml:"restores"`
 	RestoreStall       Duration `yaml:"restore_stall"`
 	WatchInterval      Duration `yaml:"watch_interval"`
@@ -231,6 +235,7 @@ func Default() Config {
 			TransactionBytes:   processor.DefaultCloseBytes,
 			TransactionTimers:  processor.DefaultCloseTimers,
 			CacheBytes:         processor.DefaultCacheBytes,
+			MemoryLimit:        defaultMemoryLimit,
 			Restores:           processor.DefaultRestores,
 			RestoreStall:       Duration(processor.DefaultStallAfter),
 			WatchInterval:      Duration(processor.DefaultWatchEvery),

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -83,6 +84,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer func() { err = errors.Join(err, cl.closeAll(ctx)) }()
 
 	cfg := o.Config
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(cfg.Processor.MemoryLimit))
+	}
 	group, working := errgroup.WithContext(ctx)
 	if o.Embedded {
 		if err := startEmbedded(ctx, cfg, o.Log, cl, func(end func(context.Context) error) {

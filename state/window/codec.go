@@ -205,12 +205,13 @@ func (r *reader) uint64() uint64 {
 
 func (r *reader) string() string { return string(r.take(r.count(1))) }
 
-func (r *reader) entries() []Entry {
+// entries reads what appendEntries wrote, with room for that many more behind.
+func (r *reader) entries(room int) []Entry {
 	n := r.count(53)
 	if n == 0 {
 		return nil
 	}
-	es := make([]Entry, n)
+	es := make([]Entry, n, n+room)
 	var t, o int64
 	for i := range es {
 		e := &es[i]

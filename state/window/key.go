@@ -181,6 +181,9 @@ func (k *Key) entry(seq uint64) *Entry {
 
 // append adds the entry to the tail and seals the tail when it is full.
 func (k *Key) append(e *Entry) {
+	if len(k.tail) == cap(k.tail) { // in steps of four: most keys stay small, and a chunk is full soon
+		k.tail = append(make([]Entry, 0, min(len(k.tail)+4, ChunkSize)), k.tail...)
+	}
 	k.tail = append(k.tail, *e)
 	k.ids.add(e.ID)
 	k.accepted++

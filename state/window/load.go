@@ -99,7 +99,7 @@ func (k *Key) loadPart(changeKey, suffix, value []byte) error {
 		}
 		r := reader{b: value}
 		r.version()
-		k.chunks[i].entries = r.entries()
+		k.chunks[i].entries = r.entries(0)
 		if err := r.end(); err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (k *Key) loadPart(changeKey, suffix, value []byte) error {
 			}
 			r := reader{b: value}
 			r.version()
-			e.evidence = r.entries()
+			e.evidence = r.entries(0)
 			if err := r.end(); err != nil {
 				return err
 			}
@@ -150,7 +150,7 @@ func (k *Key) decodeHead(value []byte) error {
 		t += r.varint() * coarse
 		k.chunks[i] = chunk{number: number, min: t, max: t + int64(r.uvarint())*coarse, mask: r.uvarint()}
 	}
-	k.tail = r.entries()
+	k.tail = r.entries(2)
 	if len(k.tail) >= ChunkSize || uint64(len(k.tail)) != k.accepted%ChunkSize {
 		r.fail("bad tail")
 	}
