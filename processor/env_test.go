@@ -82,6 +82,8 @@ func newEnvOn(t *testing.T, partitions int32, addrs []string) *env {
 		InputMaxMessageBytes: 1 << 20, TrustCreateTime: true,
 	})
 	require.NoError(t, err)
+	// Record times are in the past: they must not be the end of the records.
+	specs[0].Configs = append(specs[0].Configs, topics.ConfigSpec{Key: "retention.ms", Value: "-1"})
 	_, err = provision.Create(t.Context(), e.adm, specs, false)
 	require.NoError(t, err)
 	e.names = Topics{
@@ -376,16 +378,25 @@ func (e *env) committed() map[int32]int64 {
 // drain waits until everything sent has been judged.
 func (e *env) drain() {
 	e.t.Helper()
-	ends, err := e.adm.ListCommittedOffsets(e.t.Context(), e.names.Input)
-	require.NoError(e.t, err)
-	require.Eventually(e.t, func() bool {
-		at := e.committed()
+	var ends kadm.ListedOffsets
+	require.Eventually(e.t, func() (ok bool) { // a broker that has just come back may have no leaders yet
+		var err error
+		ends, err = e.adm.ListCommittedOffsets(e.t.Context(), e.names.Input)
+		return err == nil && ends.Error() == nil
+	}, testTimeout, 20*time.Millisecond)
+	var at map[int32]int64
+	for deadline := time.Now().Add(testTimeout); ; {
+		at = e.committed()
 		done := true
 		ends.Each(func(o kadm.ListedOffset) {
 			done = done && (o.Offset == 0 || at[o.Partition] >= o.Offset)
 		})
-		return done
-	}, testTimeout, 20*time.Millisecond, "not everything was judged: %v", e.committed())
+		if done {
+			return
+		}
+		require.True(e.t, time.Now().Before(deadline), "not everything was judged: %v", at)
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // expected judges the input again, in one go, without store, transactions or restarts.

@@ -13,13 +13,13 @@ import (
 // What the fake cluster cannot show, on Apache Kafka: commits that take time, markers that arrive one by one, a
 // coordinator that restarts. One broker, one story.
 func TestRealKafka(t *testing.T) {
-	broker := kafkatest.Start(t, kafkatest.Config{})
 	leaks := goleak.IgnoreCurrent()
 	t.Cleanup(func() {
 		if !t.Failed() {
 			goleak.VerifyNone(t, leaks)
 		}
 	})
+	broker := kafkatest.Start(t, kafkatest.Config{})
 	e := newEnvOn(t, 4, broker.Addrs())
 	const session = 6 * time.Second // the broker's smallest
 	e.always = func(c *Config) {
@@ -47,11 +47,12 @@ func TestRealKafka(t *testing.T) {
 	e.drain()
 	e.requireExact()
 
-	// The broker goes and comes back while there is work.
+	// The broker stands still for longer than a transaction may take, and comes back. (It is not killed: a single broker
+	// that restarts can forget the markers of a transaction that was being committed, and leave it open for ever.)
 	e.sendMany(900, 200)
-	broker.Kill()
-	time.Sleep(3 * time.Second) // an outage has a length; nothing is waited for
-	require.NoError(t, broker.Restart(t.Context()))
+	require.NoError(t, broker.Pause())
+	time.Sleep(8 * time.Second) // an outage has a length; nothing is waited for
+	broker.Resume()
 	e.sendMany(1100, 200)
 	e.drain()
 	e.requireExact()

@@ -74,7 +74,7 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 	}
 	defer p.releaseRestore()
 	t := p.config.Topics
-	at, err := stableOffsets(ctx, p.admin, p.config.App, t.Input, p.cluster.inputID, []int32{part.id})
+	at, err := w.stableOffset(ctx, t.Input, part.id)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 	if err != nil {
 		return err
 	}
-	committed := at[part.id]
+	committed := at
 	if _, err := checkSeal(part.id, &pos.Seal, committed.next, p.cluster.inputID, p.cluster.partitions); err != nil {
 		return err
 	}
@@ -109,6 +109,19 @@ func (w *worker) firstLag(ctx context.Context, part *partition, next int64) erro
 	}
 	w.setLag(part, max(input.high-from, 0))
 	return nil
+}
+
+// stableOffset reads the group's offset of the partition. When a transaction keeps it pending for longer than any should
+// take, the error names it.
+func (w *worker) stableOffset(ctx context.Context, input string, partition int32) (position, error) {
+	p := w.proc
+	waiting, cancel := context.WithTimeout(ctx, p.config.StallAfter)
+	defer cancel()
+	at, err := stableOffsets(waiting, p.admin, p.config.App, input, p.cluster.inputID, []int32{partition})
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w; %s", err, describeGroupStall(ctx, p.adm, p.config.App))
+	}
+	return at[partition], err
 }
 
 func stopState(partition int32, err error) *StopError {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 )
@@ -42,7 +43,36 @@ func describeStall(ctx context.Context, adm *kadm.Client, topic string, partitio
 			time.UnixMilli(p.LastTimestamp).UTC().Format(time.RFC3339))
 	}
 	return fmt.Sprintf("%s partition %d waits for: %s; a broker ends a transaction after its timeout; one that hangs for "+
-		"longer is ended with kafka-transactions.sh abort", topic, partition, strings.Join(texts, "; "))
+		"longer was lost by its coordinator and is ended with: kafka-transactions.sh --bootstrap-server … abort --topic %s "+
+		"--partition %d --start-offset %d", topic, partition, strings.Join(texts, "; "), topic, partition,
+		open[0].CurrentTxnStartOffset)
+}
+
+// describeGroupStall says what keeps a group's offsets pending.
+func describeGroupStall(ctx context.Context, adm *kadm.Client, group string) string {
+	const topic = "__consumer_offsets"
+	listed, err := adm.ListTopicsWithInternal(ctx, topic)
+	if err == nil {
+		err = listed[topic].Err
+	}
+	if err != nil {
+		return fmt.Sprintf("what keeps them pending is not known: %v", err)
+	}
+	partitions := len(listed[topic].Partitions)
+	if partitions == 0 {
+		return "what keeps them pending is not known: the brokers do not show " + topic
+	}
+	return describeStall(ctx, adm, topic, groupPartition(group, partitions))
+}
+
+// groupPartition is the partition of __consumer_offsets that holds a group: Java's String.hashCode without its sign,
+// modulo their number.
+func groupPartition(group string, partitions int) int32 {
+	var h int32
+	for _, u := range utf16.Encode([]rune(group)) {
+		h = 31*h + int32(u)
+	}
+	return (h & 0x7fffffff) % int32(partitions)
 }
 
 // transactionNames finds the transactional ids of producers, with their state, as far as the cluster tells.

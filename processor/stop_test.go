@@ -210,6 +210,14 @@ func TestOpenTransactionOnChangelog(t *testing.T) {
 	require.NoError(t, y.stop())
 }
 
+// The partition of a group is Kafka's.
+func TestGroupPartition(t *testing.T) {
+	// "polygenelubricants".hashCode() is Integer.MIN_VALUE, without its sign 0.
+	require.Equal(t, int32(0), groupPartition("polygenelubricants", 50))
+	require.Equal(t, int32(97%50), groupPartition("a", 50))
+	require.Equal(t, int32((97*31+98)%50), groupPartition("ab", 50))
+}
+
 // Two processes of one name: one of them ends and says why.
 func TestFencedInstance(t *testing.T) {
 	e := newEnv(t, 2)
