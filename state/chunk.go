@@ -33,7 +33,16 @@ func (c *chunk) value(r *chunkRecord) []byte {
 	return c.buf[at : at+int(r.value)]
 }
 
-// add appends a record; a nil value is a tombstone.
+// grow gets the memory for size bytes at once when an eighth of that is used: small partitions need little, and large
+// ones do not copy what they have over and over.
+func (c *chunk) grow(size int) {
+	if n := len(c.buf); n >= size/8 && cap(c.buf) < size {
+		c.buf = slices.Grow(c.buf, size+size/16-n)
+		c.recs = slices.Grow(c.recs, 7*len(c.recs))
+	}
+}
+
+// add appends a record. The key is not empty; a nil value is a tombstone.
 func (c *chunk) add(key, value []byte) {
 	c.recs = append(c.recs, chunkRecord{
 		at: len(c.buf), key: int32(len(key)), value: int32(len(value)), deleted: value == nil,
@@ -99,8 +108,12 @@ func (c *chunk) load(recs []chunkRecord, depth int) (ended bool) {
 		if len(key) <= depth {
 			return true
 		}
+		if key = key[depth:]; len(key) >= 8 {
+			recs[i].word = binary.BigEndian.Uint64(key)
+			continue
+		}
 		var word [8]byte
-		copy(word[:], key[depth:])
+		copy(word[:], key)
 		recs[i].word = binary.BigEndian.Uint64(word[:])
 	}
 	return false

@@ -97,6 +97,7 @@ func (f *full) add(rec ChangeRecord) error {
 	}
 	f.chunk.chunk.add(rec.Key, rec.Value)
 	if f.chunk.chunk.size() < f.r.cfg.ChunkBytes {
+		f.chunk.chunk.grow(f.r.cfg.ChunkBytes)
 		return nil
 	}
 	f.chunk.at = f.at

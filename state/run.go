@@ -2,11 +2,13 @@ package state
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -122,7 +124,7 @@ func (s *runSource) next() (bool, error) {
 		value--
 	}
 	s.key = int(key)
-	s.buf = append(s.buf[:0], make([]byte, key+value)...)
+	s.buf = slices.Grow(s.buf[:0], int(key+value))[:key+value]
 	if _, err := io.ReadFull(s.r, s.buf); err != nil {
 		return false, fmt.Errorf("run %s: %w", s.run.name, errRunDamaged)
 	}
@@ -178,7 +180,7 @@ func merge(sources []source, fn func(key, value []byte) error) error {
 	var last []byte
 	for first := true; len(h) > 0; {
 		top := &h[0]
-		if first || string(top.key) != string(last) {
+		if first || !bytes.Equal(top.key, last) {
 			if err := fn(top.key, top.value); err != nil {
 				return err
 			}
@@ -209,8 +211,8 @@ type merging struct {
 type mergeHeap []merging
 
 func (h mergeHeap) less(i, j int) bool {
-	if a, b := string(h[i].key), string(h[j].key); a != b {
-		return a < b
+	if n := bytes.Compare(h[i].key, h[j].key); n != 0 {
+		return n < 0
 	}
 	return h[i].age > h[j].age
 }

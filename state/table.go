@@ -18,24 +18,27 @@ const (
 )
 
 // merger takes the merged records of a full restore: it adds up their hashes, derives the indexes of the heads, and has
-// a second goroutine write the tables.
+// two more goroutines write the tables of both.
 type merger struct {
-	f       *full
-	sum     topics.Sum
-	live    int64
-	index   chunk // entries, with their prefix
-	indexes []run // tables of index entries; they may overlap each other
-	key     []byte
+	f    *full
+	sum  topics.Sum
+	live int64
+	key  []byte
 
 	batch *chunk
 	pipe  *pipe[*chunk]
 	data  *tableWriter
+
+	index     *chunk // entries, with their prefix
+	indexPipe *pipe[*chunk]
+	indexes   []run // tables of index entries; they may overlap each other
 }
 
 func newMerger(f *full) *merger {
-	m := &merger{f: f, batch: &chunk{}}
+	m := &merger{f: f, batch: &chunk{}, index: &chunk{}}
 	m.data = &tableWriter{s: f.r.l.s, name: f.fileName, prefix: prefix(f.r.l.p, storeData)}
 	m.pipe = newPipe(&chunk{}, m.data.write)
+	m.indexPipe = newPipe(&chunk{}, m.writeIndex)
 	return m
 }
 
@@ -78,28 +81,29 @@ func (m *merger) addIndex(groupKey, head []byte) error {
 	if m.index.size() < m.f.r.cfg.ChunkBytes {
 		return nil
 	}
-	return m.writeIndex()
+	m.index, err = m.indexPipe.send(m.index)
+	return err
 }
 
-// writeIndex writes the index entries so far as a table of their own.
-func (m *merger) writeIndex() error {
-	m.index.sort()
+// writeIndex writes index entries as a table of their own.
+func (m *merger) writeIndex(c *chunk) error {
+	c.sort()
 	w := &tableWriter{s: m.f.r.l.s, name: m.data.name}
-	err := errors.Join(w.write(&m.index), w.end())
+	err := errors.Join(w.write(c), w.end())
 	m.indexes = append(m.indexes, w.tables...)
 	return err
 }
 
 // finish ends the tables and returns those with the data, which do not overlap.
 func (m *merger) finish() (data []run, err error) {
-	err = m.pipe.close()
-	if err == nil && len(m.batch.recs) > 0 {
-		err = m.data.write(m.batch)
+	if m.index != nil && len(m.index.recs) > 0 { // nil after an error
+		_, err = m.indexPipe.send(m.index)
 	}
-	err = errors.Join(err, m.data.end())
-	if err == nil && len(m.index.recs) > 0 {
-		err = m.writeIndex()
+	if m.batch != nil && len(m.batch.recs) > 0 {
+		_, e := m.pipe.send(m.batch)
+		err = errors.Join(err, e)
 	}
+	err = errors.Join(err, m.pipe.close(), m.indexPipe.close(), m.data.end())
 	return m.data.tables, err
 }
 
