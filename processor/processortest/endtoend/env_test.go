@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -328,4 +329,45 @@ func digests(output string) map[string][]any {
 		}
 	}
 	return m
+}
+
+// hashes takes the digest of each partition from the output of `state inspect` or `replay`.
+func hashes(output string) map[string]any {
+	m := map[string]any{}
+	for line := range strings.Lines(output) {
+		var row map[string]any
+		if json.Unmarshal([]byte(line), &row) == nil && row["digest"] != nil {
+			stage := fmt.Sprint(row["partition"]) // "0/3" on disk, "3" in the input
+			m[stage[strings.IndexByte(stage, '/')+1:]] = row["digest"]
+		}
+	}
+	return m
+}
+
+// liveAlerts gives the revisions in the alerts topic, byte for byte but for mode, sorted.
+func (e *env) liveAlerts() []string {
+	var lines []string
+	err := collect.Records(e.t.Context(), e.kafka(), e.app+"-alerts", func(r *kgo.Record) error {
+		lines = append(lines, withoutMode(r.Value))
+		return nil
+	})
+	require.NoError(e.t, err)
+	slices.Sort(lines)
+	return lines
+}
+
+// readAlerts reads what replay wrote, in the same form.
+func readAlerts(t *testing.T, path string) []string {
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var lines []string
+	for line := range bytes.Lines(b) {
+		lines = append(lines, withoutMode(bytes.TrimSpace(line)))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func withoutMode(alert []byte) string {
+	return strings.NewReplacer(`"mode":"live"`, `"mode":""`, `"mode":"replay"`, `"mode":""`).Replace(string(alert))
 }

@@ -111,14 +111,12 @@ func TestGeneratedKills(t *testing.T) {
 			return err
 		})
 		rss := peakRSS(t, p)
-		if i%2 == 0 { // aim between first produce and commit
-			e.until(time.Minute, p, func() error {
-				if e.openTransactions(adm) == 0 {
-					return errors.New("no transaction is open")
-				}
-				return nil
-			})
-		}
+		e.until(time.Minute, p, func() error { // aim between first produce and commit
+			if e.openTransactions(adm) == 0 {
+				return errors.New("no transaction is open")
+			}
+			return nil
+		})
 		p.kill()
 		left, err := e.unread(t.Context(), adm)
 		require.NoError(t, err)
@@ -133,7 +131,10 @@ func TestGeneratedKills(t *testing.T) {
 			rss>>20, strings.Join(restores, ", "))
 		p.checkRestores(i == 0)
 	}
-	require.GreaterOrEqual(t, within*10, killCount()*3, "kills between first produce and commit")
+	t.Logf("%d of %d kills fell between first produce and commit", within, killCount())
+	if long() { // three kills are too few to promise one
+		require.GreaterOrEqual(t, within, 3, "kills between first produce and commit")
+	}
 
 	p := e.start()
 	e.waitJudged(5*time.Minute, p)
@@ -148,7 +149,12 @@ func TestGeneratedKills(t *testing.T) {
 	p = e.start()
 	e.waitReady(p)
 	p.stop()
-	require.Equal(t, digests(before), digests(e.cli("state", "inspect", "--digest", "--output", "json")), "after a full restore")
+	after := e.cli("state", "inspect", "--digest", "--output", "json")
+	require.Equal(t, digests(before), digests(after), "after a full restore")
+
+	replayed := e.cli("replay", "--out", filepath.Join(e.dir, "replayed.ndjson"), "--output", "json")
+	require.Equal(t, hashes(before), hashes(replayed), "from the raw input")
+	require.Equal(t, e.liveAlerts(), readAlerts(t, filepath.Join(e.dir, "replayed.ndjson")), "replay gives the same records but for mode")
 }
 
 // TestGeneratedOutages: broker and database go away in the midst of the load and come back; nothing is lost or doubled,
