@@ -200,7 +200,7 @@ func TestReasonOrder(t *testing.T) {
 		badType   = `"principalId":5,`
 		rest      = `"timestamp":"never","status":"success"`
 	)
-	require.Equal(t, strings.Count(deep, "["), 32)
+	require.Equal(t, 32, strings.Count(deep, "["))
 	_, r, _ := decode(`{` + deep + ambiguous + badType + rest + "\xff")
 	require.Equal(t, topics.ReasonInvalidUTF8, r)
 	var e topics.Event

@@ -13,6 +13,7 @@ import (
 )
 
 func addSeeds(f *testing.F) {
+	f.Helper()
 	for _, seed := range []string{
 		typical, minimal + "}", "", " ", "{}", "[]", "nul", `{"a":[1,2.5e-3,{"b":null}],"c":"\ud83d\ude00\ud800\n"}`,
 		`{"\u0061ction":"x","action":"y"}`, minimal + `,"sessionContext":{"ipAddress":"1","userAgent":"\\\""}}`,
@@ -76,6 +77,7 @@ func depth(value []byte) (deepest int) {
 
 // compareFields reads a good event again with encoding/json.
 func compareFields(t *testing.T, e *topics.Event, value []byte) {
+	t.Helper()
 	var members, session map[string]json.RawMessage // maps keep the case of names
 	require.NoError(t, json.Unmarshal(value, &members))
 	if raw := members["sessionContext"]; raw != nil {

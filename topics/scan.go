@@ -186,36 +186,36 @@ func skipSpace(b []byte, i int) int {
 }
 
 // scanKey reads a key, its colon and the white space around it; b[i] should be the opening quote. It returns the
-// offset of the value, and where the text of the key ends (it begins at i+1).
-func scanKey(b []byte, i int) (value, keyEnd int, s syntax) {
+// offset of the value.
+func scanKey(b []byte, i int) (value int, s syntax) {
 	if i >= len(b) {
-		return i, 0, syntaxEnd
+		return i, syntaxEnd
 	}
 	if b[i] != '"' {
-		return i, 0, syntaxKey
+		return i, syntaxKey
 	}
-	keyEnd, s = scanString(b, i+1)
+	end, s := scanString(b, i+1)
 	if s > syntaxEscaped {
-		return keyEnd, 0, s
+		return end, s
 	}
-	i = keyEnd + 1
+	i = end + 1
 	if i < len(b) && b[i] != ':' {
 		i = skipSpace(b, i)
 	}
 	if i >= len(b) {
-		return i, 0, syntaxEnd
+		return i, syntaxEnd
 	}
 	if b[i] != ':' {
-		return i, 0, syntaxColon
+		return i, syntaxColon
 	}
 	i++
 	if i < len(b) && b[i] <= ' ' {
 		i = skipSpace(b, i)
 	}
 	if i >= len(b) {
-		return i, 0, syntaxEnd
+		return i, syntaxEnd
 	}
-	return i, keyEnd, s
+	return i, s
 }
 
 // skipValue reads any value that begins at b[i], depth levels deep, and returns the offset behind it. deep is the
@@ -248,7 +248,7 @@ func skipValue(b []byte, i, depth, maxDepth int) (end, deep int, s syntax) {
 				break // read by the loop below
 			}
 			if c == '{' {
-				if i, _, s = scanKey(b, i); s > syntaxEscaped {
+				if i, s = scanKey(b, i); s > syntaxEscaped {
 					return i, deep, s
 				}
 			}
@@ -277,7 +277,7 @@ func skipValue(b []byte, i, depth, maxDepth int) (end, deep int, s syntax) {
 			}
 			i = skipSpace(b, i+1)
 			if object {
-				if i, _, s = scanKey(b, i); s > syntaxEscaped {
+				if i, s = scanKey(b, i); s > syntaxEscaped {
 					return i, deep, s
 				}
 			}

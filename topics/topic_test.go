@@ -17,6 +17,7 @@ func testSpecConfig() SpecConfig {
 
 // asSpecified is a cluster on which everything is as it should be.
 func asSpecified(t *testing.T) ([]Spec, map[string]Description) {
+	t.Helper()
 	specs, err := Specs(testSpecConfig())
 	require.NoError(t, err)
 	live := make(map[string]Description)

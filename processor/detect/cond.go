@@ -52,8 +52,8 @@ func (f eventField) of(e *topics.Event) []byte {
 func allOf(c ...cond) cond { return cond{op: opAll, sub: c} }
 func anyOf(c ...cond) cond { return cond{op: opAny, sub: c} }
 func not(c cond) cond      { return cond{op: opNot, sub: []cond{c}} }
-func contains(f eventField, text string) cond {
-	return cond{op: opContains, field: f, text: []byte(text)}
+func actionContains(text string) cond {
+	return cond{op: opContains, text: []byte(text)}
 }
 func prefix(f eventField, text string) cond { return cond{op: opPrefix, field: f, text: []byte(text)} }
 func exists(f eventField) cond              { return cond{op: opExists, field: f} }

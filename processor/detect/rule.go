@@ -49,10 +49,10 @@ type builtin struct {
 
 func builtins() []builtin {
 	const minute = 60
-	dataAction := anyOf(contains(fieldAction, "data."), contains(fieldAction, "fhir."))
+	dataAction := anyOf(actionContains("data."), actionContains("fhir."))
 	return []builtin{
 		{id: "failed-auth-burst", kind: KindCount, threshold: 5, window: 5 * minute, cooldown: 15 * minute,
-			match:    allOf(contains(fieldAction, "auth.login.failure"), status("failure")),
+			match:    allOf(actionContains("auth.login.failure"), status("failure")),
 			severity: "HIGH", typ: "SECURITY", title: "Burst of failed logins", verb: "failed to log in",
 			tags: []string{"authentication"}},
 		{id: "unauthorized-access", kind: KindCount, threshold: 3, window: 10 * minute, cooldown: 15 * minute,
@@ -61,12 +61,12 @@ func builtins() []builtin {
 			tags: []string{"authorization"}},
 		{id: "data-velocity", kind: KindCount, threshold: 50, window: minute, cooldown: 15 * minute,
 			match: allOf(status("success"), not(prefix(fieldAction, "auth.")),
-				anyOf(contains(fieldAction, "data.read"), contains(fieldAction, "fhir."), exists(fieldTargetResourceType))),
+				anyOf(actionContains("data.read"), actionContains("fhir."), exists(fieldTargetResourceType))),
 			severity: "MEDIUM", typ: "SECURITY", title: "Unusual rate of data access", verb: "accessed data",
 			tags: []string{"data-access"}},
 		{id: "bulk-operation", kind: KindCount, threshold: 100, window: 5 * minute, cooldown: 15 * minute,
-			match: anyOf(contains(fieldAction, "data.export"), contains(fieldAction, "data.import"),
-				contains(fieldAction, "bulk"), recordsOver(10)),
+			match: anyOf(actionContains("data.export"), actionContains("data.import"),
+				actionContains("bulk"), recordsOver(10)),
 			severity: "MEDIUM", typ: "SECURITY", title: "Bulk operations", verb: "ran bulk operations",
 			tags: []string{"data-access", "exfiltration"}},
 		{id: "off-hours-access", kind: KindOffHours, threshold: 1, cooldown: 8 * 60 * minute, hours: true,
@@ -111,7 +111,8 @@ func (r *Rule) seal(b *builtin, except []string, lists, hours string, grace int6
 	if r.Kind == KindIntegrity {
 		group = "kind,source,partition"
 	}
-	r.canonical = fmt.Sprintf("tocsin rule 1\n%sgroup=%s\nthreshold=%d\nwindow=%d\ncooldown=%d\nmax_episode=%d\ngrace=%d\n",
+	r.canonical = fmt.Sprintf("tocsin rule 1\n%sgroup=%s\nthreshold=%d\nwindow=%d\ncooldown=%d\nmax_episode=%d\n"+
+		"grace=%d\n",
 		match, group, r.Threshold, r.Window, r.Cooldown, r.MaxEpisode, grace)
 	v := sha256.Sum256([]byte(r.canonical))
 	copy(r.Version[:], v[:])

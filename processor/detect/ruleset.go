@@ -46,7 +46,10 @@ func Compile(c Config) (*RuleSet, error) {
 		name string
 		v    time.Duration
 		min  time.Duration
-	}{{"grace", c.Grace, 0}, {"future skew", c.FutureSkew, 0}, {"max episode", c.MaxEpisode, time.Minute}, {"state ttl", c.StateTTL, time.Hour}} {
+	}{
+		{"grace", c.Grace, 0}, {"future skew", c.FutureSkew, 0}, {"max episode", c.MaxEpisode, time.Minute},
+		{"state ttl", c.StateTTL, time.Hour},
+	} {
 		if d.v < d.min || d.v > 400*24*time.Hour {
 			return nil, fmt.Errorf("%s: %v is outside %v to 400 days", d.name, d.v, d.min)
 		}
@@ -57,19 +60,17 @@ func Compile(c Config) (*RuleSet, error) {
 	if s.defaults, err = s.compileOrg(c, Organization{}); err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
-	h := sha256.New()
-	fmt.Fprintf(h, "tocsin rule set 1\ngrace=%d\nfuture=%d\nttl=%d\n", s.grace, s.futureSkew, s.stateTTL)
-	s.defaults.writeTo(h)
+	text := fmt.Appendf(nil, "tocsin rule set 1\ngrace=%d\nfuture=%d\nttl=%d\n", s.grace, s.futureSkew, s.stateTTL)
+	text = s.defaults.appendText(text)
 	for _, name := range slices.Sorted(maps.Keys(c.Organizations)) {
 		o, err := s.compileOrg(c, c.Organizations[name])
 		if err != nil {
 			return nil, fmt.Errorf("organization %q: %w", name, err)
 		}
 		s.organizations[name] = o
-		fmt.Fprintf(h, "organization=%q\n", name)
-		o.writeTo(h)
+		text = o.appendText(fmt.Appendf(text, "organization=%q\n", name))
 	}
-	h.Sum(s.hash[:0])
+	s.hash = sha256.Sum256(text)
 	return s, nil
 }
 
@@ -141,7 +142,9 @@ func (b *builtin) compile(set Settings, den *denials, h *hours, grace, maxEpisod
 	if set.Cooldown != nil {
 		r.Cooldown = int64(*set.Cooldown)
 	}
-	for _, f := range []struct{ to, from *string }{{&r.Severity, set.Severity}, {&r.Type, set.Type}, {&r.Title, set.Title}, {&r.Runbook, set.Runbook}} {
+	for _, f := range []struct{ to, from *string }{
+		{&r.Severity, set.Severity}, {&r.Type, set.Type}, {&r.Title, set.Title}, {&r.Runbook, set.Runbook},
+	} {
 		if f.from != nil {
 			*f.to = *f.from
 		}
@@ -241,14 +244,16 @@ func (h Hours) over(base Hours) Hours {
 	return base
 }
 
-func (o *OrgRules) writeTo(h interface{ Write([]byte) (int, error) }) {
+// appendText writes all that the rule set's hash covers.
+func (o *OrgRules) appendText(dst []byte) []byte {
 	all := o.rules
 	if o.integrity != nil {
 		all = append(slices.Clone(all), o.integrity)
 	}
 	for _, r := range all {
-		fmt.Fprintf(h, "%x %q %q %q %q %q\n", r.Version, r.Severity, r.Type, r.Title, r.Runbook, r.Tags)
+		dst = fmt.Appendf(dst, "%x %q %q %q %q %q\n", r.Version, r.Severity, r.Type, r.Title, r.Runbook, r.Tags)
 	}
+	return dst
 }
 
 // Hash identifies the whole set, titles and severities included.

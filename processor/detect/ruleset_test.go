@@ -11,6 +11,7 @@ import (
 )
 
 func decode(t testing.TB, text string) *topics.Event {
+	t.Helper()
 	e := new(topics.Event)
 	reason, err := e.Decode([]byte(text), nil, topics.DefaultLimits())
 	require.NoError(t, err)
@@ -20,6 +21,7 @@ func decode(t testing.TB, text string) *topics.Event {
 
 // matched gives the ids of the rules that an event of organisation org meets.
 func matched(t testing.TB, s *detect.RuleSet, fields string) (ids []string, exempted bool) {
+	t.Helper()
 	e := decode(t, `{"timestamp":"2026-03-02T12:00:00Z",`+fields+`}`)
 	o := s.For(e.OrganizationID)
 	mask, exempt := o.Match(e)

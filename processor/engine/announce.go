@@ -171,7 +171,8 @@ func sentence(a *topics.Alert, n *naming, r *detect.Rule) string {
 	if a.Count == 1 {
 		times = "time"
 	}
-	s := fmt.Sprintf("%s of organisation %s %s %d %s between %s and %s", who, org, r.Verb, a.Count, times, a.FirstSeen, a.LastSeen)
+	s := fmt.Sprintf("%s of organisation %s %s %d %s between %s and %s", who, org, r.Verb, a.Count, times, a.FirstSeen,
+		a.LastSeen)
 	if a.Threshold > 1 {
 		s += fmt.Sprintf(" (the rule asks for %d within %s)", a.Threshold, a.Window)
 	}

@@ -19,6 +19,7 @@ type nothing struct{}
 func (nothing) Load([]byte, *window.Key) error { return nil }
 
 func newEngine(t testing.TB, secret string) *engine.Engine {
+	t.Helper()
 	rules, err := detect.Compile(detect.Default())
 	require.NoError(t, err)
 	var c verify.Config
@@ -46,6 +47,7 @@ func benchRecords(n int, pause time.Duration, principals int) []engine.Record {
 }
 
 func benchmarkStep(b *testing.B, pause time.Duration, principals int) {
+	b.Helper()
 	e := newEngine(b, "")
 	records := benchRecords(b.N, pause, principals)
 	prepared := make([]engine.Prepared, b.N)

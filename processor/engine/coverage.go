@@ -34,7 +34,8 @@ func (p *Partition) coverage(offset int64, fx *Effects) {
 func (p *Partition) closeCoverage(to, toTime int64) (value []byte, chain [32]byte) {
 	open := &p.seal.Coverage
 	c := topics.Coverage{Partition: p.cfg.Partition, TopicID: p.cfg.TopicID, From: open.From, To: to,
-		FromTime: topics.Timestamp(open.FromTime), ToTime: topics.Timestamp(toTime), Counts: open.Counts, RuleSet: p.seal.RuleSet}
+		FromTime: topics.Timestamp(open.FromTime), ToTime: topics.Timestamp(toTime),
+		Counts: open.Counts, RuleSet: p.seal.RuleSet}
 	c.Link(open.ChainHead)
 	return c.Append(nil), c.Chain
 }

@@ -4,8 +4,8 @@
 // What the package guarantees:
 //
 //  1. Every record gets exactly one verdict: judged, duplicate, set aside with one reason, or tick. The order of the
-//     checks is decode, verify, quarantine, future, key and clock, late, duplicate, rules; the first that applies is the
-//     reason.
+//     checks is decode, verify, quarantine, future, key and clock, late, duplicate, rules; the first that applies is
+//     the reason.
 //  2. The same records in the same order, with the same rules and keys, give the same alerts, byte for byte, wherever
 //     transactions begin and end and however often the state is reloaded.
 //  3. A record that is set aside touches no window and moves no clock but record time.

@@ -20,6 +20,7 @@ import (
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
 func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
 	path := filepath.Join("testdata", name)
 	if *rewrite {
 		require.NoError(t, os.WriteFile(path, got, 0o644))

@@ -30,7 +30,8 @@ func (e *Engine) Prepare(r *Record, p *Prepared) {
 	if p.scratch == nil {
 		p.scratch = verify.NewScratch()
 	}
-	p.rec, p.tick, p.verified, p.reason, p.err, p.org, p.mask, p.exempted = r, false, false, topics.ReasonNone, "", nil, 0, 0
+	p.rec, p.tick, p.verified = r, false, false
+	p.reason, p.err, p.org, p.mask, p.exempted = topics.ReasonNone, "", nil, 0, 0
 	defer func() {
 		if v := recover(); v != nil {
 			p.reason, p.verified = topics.ReasonInternal, false

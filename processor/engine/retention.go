@@ -2,8 +2,8 @@ package engine
 
 import "tocsin/state/window"
 
-// ExpireBefore gives the record time before which a key must have been last written to be logically absent now: what to
-// ask the store's expiry index for.
+// ExpireBefore gives the record time before which a key must have been last written to be logically absent now: what
+// to ask the store's expiry index for.
 func (p *Partition) ExpireBefore() int64 { return p.seal.RecordTime - p.engine.cfg.Rules.Retention() }
 
 // Live tells which keys are logically live at a record time, for digests of the state: expired ones may have been

@@ -77,7 +77,8 @@ func (p *Partition) judge(pr *Prepared, fx *Effects) error {
 	}
 	e := &pr.event
 	if ahead := e.Time - p.seal.RecordTime; ahead > p.engine.cfg.Rules.FutureSkew() {
-		p.setAside(pr, topics.ReasonFuture, fmt.Sprintf("event time %s is %s ahead of record time %s (allowed: %s); set the producer's clock",
+		p.setAside(pr, topics.ReasonFuture, fmt.Sprintf(
+			"event time %s is %s ahead of record time %s (allowed: %s); set the producer's clock",
 			topics.Timestamp(e.Time), time.Duration(ahead), topics.Timestamp(p.seal.RecordTime),
 			time.Duration(p.engine.cfg.Rules.FutureSkew())), fx)
 		return nil
@@ -141,7 +142,8 @@ func (p *Partition) countEvent(pr *Prepared, fx *Effects) (done bool, err error)
 // accept counts p.entry for the rules p.windows on a key.
 func (p *Partition) accept(c *cached, traceID []byte, fx *Effects) error {
 	p.naming.of(c.key)
-	ems, err := c.k.Accept(&p.entry, p.windows, p.seal.RecordTime, p.engine.cfg.Rules.Grace(), parseTrace(traceID), p.newID)
+	grace := p.engine.cfg.Rules.Grace()
+	ems, err := c.k.Accept(&p.entry, p.windows, p.seal.RecordTime, grace, parseTrace(traceID), p.newID)
 	if err != nil {
 		return err
 	}
@@ -165,7 +167,8 @@ func groupOf(e *topics.Event) (topics.Space, []byte) {
 func (p *Partition) setAside(pr *Prepared, reason topics.Reason, text string, fx *Effects) {
 	p.counts().DeadLetters[reason]++
 	fx.Counts.DeadLetters[reason]++
-	fx.DeadLetters = append(fx.DeadLetters, DeadLetter{Offset: pr.rec.Offset, Reason: reason, Err: strings.ToValidUTF8(text, "\uFFFD")})
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	fx.DeadLetters = append(fx.DeadLetters, DeadLetter{Offset: pr.rec.Offset, Reason: reason, Err: text})
 }
 
 // SetAside gives a verdict to records that were never prepared: the offsets [from, to] of a batch that could not be
@@ -232,7 +235,8 @@ func (p *Partition) observe(pr *Prepared, kind string, fx *Effects) error {
 		return err
 	}
 	p.windows = append(p.windows[:0], &rule.Rule)
-	p.entry = window.Entry{Time: p.seal.RecordTime, Offset: pr.rec.Offset, Hash: pr.result.Hash, Outcome: pr.result.Outcome}
+	p.entry = window.Entry{Time: p.seal.RecordTime, Offset: pr.rec.Offset, Hash: pr.result.Hash,
+		Outcome: pr.result.Outcome}
 	binary.BigEndian.PutUint64(p.entry.ID[8:], uint64(pr.rec.Offset))
 	p.entry.SetID(e.ID)
 	return p.accept(c, e.TraceID, fx)

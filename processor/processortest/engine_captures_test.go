@@ -54,6 +54,7 @@ func TestEngineCaptures(t *testing.T) {
 }
 
 func captureRun(t *testing.T) *run {
+	t.Helper()
 	rules, err := detect.Compile(detect.Default())
 	require.NoError(t, err)
 	v, err := verify.New(verify.Config{})
@@ -65,6 +66,7 @@ func captureRun(t *testing.T) *run {
 
 // all judges the events with record time = running maximum of event time, and closes with a tick.
 func (r *run) all(t *testing.T, events [][]byte, offset int64) {
+	t.Helper()
 	var pr engine.Prepared
 	at := r.part.RecordTime()
 	for i, value := range events {
@@ -76,6 +78,7 @@ func (r *run) all(t *testing.T, events [][]byte, offset int64) {
 }
 
 func eventTime(t *testing.T, value []byte) int64 {
+	t.Helper()
 	var e topics.Event
 	_, err := e.Decode(value, nil, topics.DefaultLimits())
 	require.NoError(t, err)

@@ -45,5 +45,3 @@ type ref struct {
 	seq     uint64 // number of acceptance of the entry
 	outcome topics.Outcome
 }
-
-func (r ref) before(o ref) bool { return r.time < o.time || (r.time == o.time && r.seq < o.seq) }

@@ -5,8 +5,8 @@ import "tocsin/topics"
 // RefreshAfter is how long after an episode's last growth one more revision shows what grew, in ns of record time.
 const RefreshAfter = 60 * int64(1e9)
 
-// Episode is a run of holding points of one rule on one key whose gaps are at most the cooldown: one alert. It keeps the
-// settings of the rule version that opened it, so that it can be brought to its end after the rules have changed.
+// Episode is a run of holding points of one rule on one key whose gaps are at most the cooldown: one alert. It keeps
+// the settings of the rule version that opened it, so that it can be brought to its end after the rules have changed.
 type Episode struct {
 	ID      [16]byte // alert id
 	Rule    string

@@ -16,7 +16,6 @@ import (
 type store struct {
 	key   []byte
 	parts map[string]string
-	sum   topics.Sum
 }
 
 func (s *store) Get(changeKey []byte) ([]byte, bool, error) {
@@ -59,13 +58,6 @@ func (s *store) save(t require.TestingT, k *window.Key, key []byte, grace int64)
 		return nil
 	})
 	require.NoError(t, err)
-}
-
-// history is a list of steps on one key, drawn at random: few times, so that ties, gaps and merges are common.
-type step struct {
-	t, recordTime int64
-	id            int
-	rules         []*window.Rule
 }
 
 func drawRules(t *rapid.T) []*window.Rule {

@@ -24,11 +24,13 @@ import (
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		t.Helper()
 		if strings.Contains(path, "fuzz") || strings.Contains(path, "golden") || strings.Contains(path, "rapid") {
 			t.Skip("a corpus, no story")
 		}
 		s := &story{store: store{parts: map[string]string{}}, grace: 900}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			t.Helper()
 			out := s.run(t, d)
 			s.save(t, &s.k, s.groupKey(), s.grace*sec)
 			s.k = window.Key{}
@@ -53,6 +55,7 @@ func (s *story) groupKey() []byte {
 }
 
 func (s *story) run(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
 	var out []string
 	switch d.Cmd {
 	case "rule":
@@ -87,6 +90,7 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 }
 
 func (s *story) accept(t *testing.T, d *datadriven.TestData, line string) []string {
+	t.Helper()
 	var et, rt int64
 	if n, _ := fmt.Sscanf(line, "%d@%d", &et, &rt); n < 2 {
 		rt = et
@@ -124,6 +128,7 @@ func (s *story) describe(ems []window.Emission) (out []string) {
 }
 
 func arg(t *testing.T, d *datadriven.TestData, name, value string) string {
+	t.Helper()
 	for _, a := range d.CmdArgs {
 		if a.Key == name {
 			return strings.Join(a.Vals, ",")
@@ -133,6 +138,7 @@ func arg(t *testing.T, d *datadriven.TestData, name, value string) string {
 }
 
 func span(t *testing.T, d *datadriven.TestData, name, value string) int64 {
+	t.Helper()
 	v, err := time.ParseDuration(arg(t, d, name, value))
 	require.NoError(t, err)
 	return int64(v)

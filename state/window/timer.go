@@ -13,8 +13,9 @@ func (k *Key) Due(grace int64) int64 {
 	return due
 }
 
-// Fire fires the timers that are due at exactly this record time, which Due gave, and returns the revisions, in order of
-// opening. recordTime is that of the record which revealed that they are due. The slice is valid until the next call.
+// Fire fires the timers that are due at exactly this record time, which Due gave, and returns the revisions, in order
+// of opening. recordTime is that of the record which revealed that they are due. The slice is valid until the next
+// call.
 func (k *Key) Fire(due, grace, recordTime int64) []Emission {
 	k.events = k.events[:0]
 	for _, e := range k.episodes {

@@ -46,6 +46,7 @@ type Facts struct {
 
 // Shared gives the folder of shared test data, or skips the test when there is none.
 func Shared(t testing.TB) string {
+	t.Helper()
 	dir, err := os.Getwd()
 	require.NoError(t, err)
 	for {
@@ -64,11 +65,13 @@ func Shared(t testing.TB) string {
 
 // Folder gives the folder of the raw files of a set.
 func Folder(t testing.TB, set string) string {
+	t.Helper()
 	return filepath.Join(Shared(t), "data", "cloudtrail", set)
 }
 
 // Load reads the facts of a set.
 func Load(t testing.TB, set string) *Facts {
+	t.Helper()
 	b, err := os.ReadFile(filepath.Join(Shared(t), "data", "expected", set+".json"))
 	require.NoError(t, err)
 	f := new(Facts)
@@ -78,6 +81,7 @@ func Load(t testing.TB, set string) *Facts {
 
 // Events reads the mapped events of a set in file order, one JSON text each.
 func Events(t testing.TB, set string) [][]byte {
+	t.Helper()
 	file, err := os.Open(filepath.Join(Shared(t), "data", "expected", set+".events.jsonl.gz"))
 	require.NoError(t, err)
 	defer func() { _ = file.Close() }()
@@ -96,6 +100,7 @@ func Events(t testing.TB, set string) [][]byte {
 // Check holds all revisions of a run in event-time order against the facts: who fires, the first crossings, and their
 // evidence.
 func (f *Facts) Check(t testing.TB, alerts []topics.Alert) {
+	t.Helper()
 	f.check(t, alerts, "unauthorized-access", 3, f.Rules.Denied.Union.ByPrincipal.Firing)
 	f.check(t, alerts, "data-velocity", 50, f.Rules.Velocity.ByPrincipal.Firing)
 	for _, a := range alerts {
@@ -104,6 +109,7 @@ func (f *Facts) Check(t testing.TB, alerts []topics.Alert) {
 }
 
 func (f *Facts) check(t testing.TB, alerts []topics.Alert, rule string, n int, firing []Firing) {
+	t.Helper()
 	first := map[string]topics.Alert{} // by principal: revision 1 with the earliest crossing
 	for _, a := range alerts {
 		if a.Rule.ID != rule || a.Revision != 1 {

@@ -19,6 +19,7 @@ import (
 func TestCaptures(t *testing.T) {
 	t.Parallel()
 	eachBroker(t, func(t *testing.T, brokers []string) {
+		t.Helper()
 		for _, set := range captures.Sets() {
 			t.Run(set, func(t *testing.T) { testCapture(t, brokers, set) })
 		}
@@ -26,6 +27,7 @@ func TestCaptures(t *testing.T) {
 }
 
 func testCapture(t *testing.T, brokers []string, set string) {
+	t.Helper()
 	facts, folder := captures.Load(t, set), captures.Folder(t, set)
 
 	e := newEnv(t, "ordered-"+set, brokers, pgtest.NewDatabase(t), 4, "")

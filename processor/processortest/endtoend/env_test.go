@@ -42,6 +42,7 @@ type env struct {
 
 // brokers are the clusters a test runs on.
 func eachBroker(t *testing.T, test func(t *testing.T, brokers []string)) {
+	t.Helper()
 	t.Run("kfake", func(t *testing.T) {
 		b, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{})
 		require.NoError(t, err)
@@ -53,6 +54,7 @@ func eachBroker(t *testing.T, test func(t *testing.T, brokers []string)) {
 
 // newEnv makes an application with a new input topic of that many partitions; extra is more YAML.
 func newEnv(t *testing.T, app string, brokers []string, dsn string, partitions int, extra string) *env {
+	t.Helper()
 	e := &env{t: t, app: app, dir: t.TempDir(), brokers: brokers, dsn: dsn, http: freeAddr(t)}
 	e.config = filepath.Join(e.dir, "tocsin.yaml")
 	require.NoError(t, os.WriteFile(e.config, fmt.Appendf(nil, `
@@ -70,6 +72,7 @@ log: {format: json}
 func (e *env) input() string { return e.app + "-events" }
 
 func freeAddr(t *testing.T) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, l.Close()) }()
@@ -168,10 +171,13 @@ func (p *process) lines() []map[string]any {
 	return lines
 }
 
+// client asks the program how it is.
+var client = http.Client{Timeout: 5 * time.Second}
+
 // waitReady waits until /readyz says 200.
 func (e *env) waitReady(p *process) {
 	e.until(time.Minute, p, func() error {
-		resp, err := http.Get("http://" + e.http + "/readyz")
+		resp, err := client.Get("http://" + e.http + "/readyz")
 		if err != nil {
 			return err
 		}
@@ -304,7 +310,7 @@ func (e *env) waitStored(limit time.Duration, p *process, alerts []topics.Alert)
 
 // notReady is nil when /readyz says that something is missing and names this part of the program.
 func (e *env) notReady(part string) error {
-	resp, err := http.Get("http://" + e.http + "/readyz")
+	resp, err := client.Get("http://" + e.http + "/readyz")
 	if err != nil {
 		return err
 	}
@@ -358,6 +364,7 @@ func (e *env) liveAlerts() []string {
 
 // readAlerts reads what replay wrote, in the same form.
 func readAlerts(t *testing.T, path string) []string {
+	t.Helper()
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	var lines []string

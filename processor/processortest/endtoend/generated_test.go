@@ -46,6 +46,7 @@ func killCount() int {
 
 // newGenerated makes an application whose input holds a whole generated stream.
 func newGenerated(t *testing.T, app string, brokers []string, dsn string, n int) (*env, *generate.Generator) {
+	t.Helper()
 	mix := generate.Default(n)
 	g, err := generate.New(mix)
 	require.NoError(t, err)
@@ -194,6 +195,7 @@ func TestGeneratedOutages(t *testing.T) {
 
 // pause lets an outage last. It is no synchronisation: how long the outage takes is what is tested.
 func pause(t *testing.T, d time.Duration) {
+	t.Helper()
 	select {
 	case <-time.After(d):
 	case <-t.Context().Done():
@@ -242,6 +244,7 @@ func (p *process) checkRestores(first bool) {
 
 // peakRSS reads the largest memory use of the process so far, in bytes.
 func peakRSS(t *testing.T, p *process) int64 {
+	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	require.NoError(t, err)
 	for line := range strings.Lines(string(b)) {
