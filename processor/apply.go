@@ -7,9 +7,9 @@ import (
 	"tocsin/topics"
 )
 
-// apply writes the committed transaction to the store, then publishes it: from here on it is what the next transaction
-// builds on. It is called for a confirmed commit only. An error leaves the store behind Kafka, which is always allowed: a
-// new client restores the difference from the changelog.
+// apply writes the committed transaction to the store, then publishes it: from here on it is what the next
+// transaction builds on. It is called for a confirmed commit only. An error leaves the store behind Kafka, which is
+// always allowed: a new client restores the difference from the changelog.
 func (w *worker) apply(s *session, stage *state.Stage, seals []topics.Seal) error {
 	b := &w.batch
 	next := make(map[state.Partition]state.ChangelogPosition, len(seals))

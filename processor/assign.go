@@ -6,9 +6,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// The group's callbacks. The client makes them on a goroutine of its own, one after the other, and never between a poll
-// that returned records and the call that allows rebalances again: what the worker works on is not taken away under its
-// hands. They must not end a transaction, and do not: none is open when they are called.
+// The group's callbacks. The client makes them on a goroutine of its own, one after the other, and never between a
+// poll that returned records and the call that allows rebalances again: what the worker works on is not taken away
+// under its hands. They must not end a transaction, and do not: none is open when they are called.
 
 // assigned pauses the new partitions and begins to restore them. Their records stay with the broker until then.
 func (w *worker) assigned(ctx context.Context, cl *kgo.Client, added map[string][]int32) {
@@ -47,7 +47,7 @@ func (w *worker) lost(_ context.Context, _ *kgo.Client, removed map[string][]int
 // come back; to release begins a flush of it.
 func (w *worker) giveUp(how string, ids []int32) {
 	if len(ids) > 0 {
-		w.log.Info("partitions "+how, "partitions", ids)
+		w.log.Info("partitions given up", "how", how, "partitions", ids)
 	}
 	for _, id := range ids {
 		w.mu.Lock()
@@ -83,8 +83,8 @@ func (w *worker) handOver(part *partition) {
 	w.wakeUp()
 }
 
-// admit lets the partitions flow that have been restored since the last call. It runs between a poll and the call that
-// allows rebalances.
+// admit lets the partitions flow that have been restored since the last call. It runs between a poll and the call
+// that allows rebalances.
 func (w *worker) admit(s *session) {
 	w.mu.Lock()
 	ready := w.ready

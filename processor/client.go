@@ -94,8 +94,8 @@ func (p *Processor) baseOptions() []kgo.Opt {
 	)
 }
 
-// partitioner sends changelog records to the partition they name and everything else where its key says, as Kafka's own
-// producers do.
+// partitioner sends changelog records to the partition they name and everything else where its key says, as Kafka's
+// own producers do.
 type partitioner struct {
 	changelog string
 	rest      kgo.Partitioner

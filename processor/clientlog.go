@@ -27,5 +27,5 @@ func (l clientLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 		// The client retries what it can; what it cannot comes back as an error and is judged there.
 		at = slog.LevelWarn
 	}
-	l.log.Log(context.Background(), at, "kafka client: "+msg, keyvals...)
+	l.log.Log(context.Background(), at, "kafka client", append([]any{"message", msg}, keyvals...)...)
 }

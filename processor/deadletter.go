@@ -27,8 +27,8 @@ func deadLetterOf(r *kgo.Record) origin {
 // deadLetterRoom is what the batch around a record and our own headers may take of the topic's limit.
 const deadLetterRoom = 4 << 10
 
-// deadLetter produces one dead letter: key, value and headers of the original, and ours. What does not fit the topic is
-// cut, its full length and digest in headers.
+// deadLetter produces one dead letter: key, value and headers of the original, and ours. What does not fit the topic
+// is cut, its full length and digest in headers.
 func (o *output) deadLetter(ctx context.Context, from origin, d *engine.DeadLetter) {
 	r := o.records.next()
 	r.Topic = o.topics.DeadLetter

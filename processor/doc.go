@@ -1,5 +1,5 @@
-// Package processor is the loop around the engine: it reads the input topic, has every record judged exactly once, and
-// writes what came of it. Read the files in the order of a record's way:
+// Package processor is the loop around the engine: it reads the input topic, has every record judged exactly once,
+// and writes what came of it. Read the files in the order of a record's way:
 //
 //	processor.go    New and Run; startup.go checks the cluster; members.go names this process
 //	worker.go       one client, its partitions, its transactions; client.go has the options
@@ -23,50 +23,58 @@
 //
 //  1. Kafka first, store second. The store is never ahead of the changelog; a crash leaves it behind by what had been
 //     committed and not applied, and a restore reads exactly that.
-//  2. The input offset a transaction commits is the Next of the seal it writes: one variable. After a restore they must
-//     be equal, or the partition stops.
+//  2. The input offset a transaction commits is the Next of the seal it writes: one variable. After a restore they
+//     must be equal, or the partition stops.
 //  3. Nothing is concluded from a lost answer. Committed means that the broker said so; aborted means that the commit
-//     was never asked for, or refused for good, and that the group's stable offsets are those of before; everything else
-//     is unknown.
+//     was never asked for, or refused for good, and that the group's stable offsets are those of before; everything
+//     else is unknown.
 //  4. A transaction without input offsets is never committed: the group's generation, which goes with the offsets, is
 //     what keeps out a member that has lost its partitions and does not know it.
-//  5. Nothing is polled from the end of a transaction to its outcome, and what is polled belongs to the transaction that
-//     is open or to the next ones before the following poll.
+//  5. Nothing is polled from the end of a transaction to its outcome, and what is polled belongs to the transaction
+//     that is open or to the next ones before the following poll.
 //  6. A record below what has been judged in this assignment is never judged: the partition stops.
 //  7. When timers do not fit into one transaction, those that fired are committed with the offset still before the
 //     record that made them due, and a seal that says so; the next transaction goes on.
 //
 // # Why not the client's GroupTransactSession
 //
-// The loop drives the client's transactions itself and sends its own TxnOffsetCommit. GroupTransactSession is good code,
-// but it decides some things that must be decided here:
+// The loop drives the client's transactions itself and sends its own TxnOffsetCommit. GroupTransactSession is good
+// code, but it decides some things that must be decided here:
 //
-//   - It commits whatever was polled. Here a transaction may end between two records of one poll (limits, timers), and
-//     has to end at an offset that was never polled (behind a batch that cannot be read). Its hook for changing the
-//     request leaves its own book-keeping wrong: after an abort it would go on behind records that were never judged.
+//   - It commits whatever was polled. Here a transaction may end between two records of one poll (limits, timers),
+//     and has to end at an offset that was never polled (behind a batch that cannot be read). Its hook for changing
+//     the request leaves its own book-keeping wrong: after an abort it would go on behind records that were never
+//     judged.
 //   - It answers (false, nil), "not committed", when an EndTxn was answered UNKNOWN_SERVER_ERROR, although the broker
 //     may have committed. Here every such answer is unknown.
 //   - It commits under the member's generation at the end of the transaction, and relies on callbacks to learn of a
-//     rebalance. Here the generation is noted when the transaction begins, right after the poll, and the broker refuses
-//     any other. A member without generation commits nothing: the broker would take that from anybody.
+//     rebalance. Here the generation is noted when the transaction begins, right after the poll, and the broker
+//     refuses any other. A member without generation commits nothing: the broker would take that from anybody.
 //   - A rebalance between two transactions makes it abort the next one.
 //
-// What it does beyond that is not needed: its heartbeat before EndTxn guards against brokers that let a new owner read
-// offsets while a transaction has some pending, which Kafka does not do since 2.5 (KIP-447: require_stable). A commit
-// that is under way when the member loses its partitions is safe, because the new owner waits for its outcome.
+// What it does beyond that is not needed: its heartbeat before EndTxn guards against brokers that let a new owner
+// read offsets while a transaction has some pending, which Kafka does not do since 2.5 (KIP-447: require_stable). A
+// commit that is under way when the member loses its partitions is safe, because the new owner waits for its outcome.
 //
 // # Non-obvious
 //
-//   - Rebalances are blocked from a poll that returned until the turn is over. So callbacks never run while the worker
-//     works, and leases are released in them without any further lock.
+//   - Rebalances are blocked from a poll that returned until the turn is over. So callbacks never run while the
+//     worker works, and leases are released in them without any further lock.
 //   - A paused partition's records are thrown away by the client and fetched again; one that is resumed waits for the
 //     fetch under way. FetchMaxWait is short for this reason.
-//   - EndTransaction returns nil without asking the broker when no record was acknowledged. end refuses to take that for
-//     a commit.
+//   - EndTransaction returns nil without asking the broker when no record was acknowledged. end refuses to take that
+//     for a commit.
 //   - The client's own commit state is never updated, and never used but to see whether it knows a partition.
 //   - Close waits for a rebalance that is under way, which waits for members that are closing. shut cuts that short.
 //   - A static member that closes does not leave: its partitions wait for it for a session timeout. That is meant: a
 //     restart causes no rebalance.
-//   - A producer that is fenced may have been fenced by the broker (its transaction took too long) or by another process
-//     of the same name. Only the group can tell: replaced asks it.
+//   - Members go on judging while the group rebalances. A transaction that began under the generation before is then
+//     refused and its records come again: about one abort per worker and rebalance. To commit under the new
+//     generation instead would be wrong: the client joins again by itself after the group has expelled it, and the
+//     partitions may have been somebody else's in between.
+//   - A coordinator can lose sight of a transaction: a single broker that is killed and restarts may skip markers of
+//     one that was being committed, while partitions have no leader. Its records then stay open for ever. Restores
+//     wait, and name it; what it tore apart, the seal check finds.
+//   - A producer that is fenced may have been fenced by the broker (its transaction took too long) or by another
+//     process of the same name. Only the group can tell: replaced asks it.
 package processor

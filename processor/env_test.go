@@ -95,6 +95,7 @@ func newEnvOn(t *testing.T, partitions int32, addrs []string) *env {
 }
 
 func testEngine(t *testing.T, topic, mode string) *engine.Engine {
+	t.Helper()
 	rules, err := detect.Compile(detect.Default())
 	require.NoError(t, err)
 	v, err := verify.New(verify.Config{})
@@ -158,7 +159,7 @@ func (x *process) run() {
 		defer close(x.done)
 		x.err = x.p.Run(ctx)
 	}()
-	x.e.t.Cleanup(func() { x.stop() })
+	x.e.t.Cleanup(func() { _ = x.stop() })
 }
 
 // stop ends the process in order.
@@ -176,13 +177,13 @@ func (x *process) stop() error {
 	return x.err
 }
 
-// crash ends the process as kill -9 would: from one moment to the next it can neither be heard nor write to its folder
-// any more. It returns a folder that holds what was written.
+// crash ends the process as kill -9 would: from one moment to the next it can neither be heard nor write to its
+// folder any more. It returns a folder that holds what was written.
 func (x *process) crash() string {
 	x.net.cut()
 	image := filepath.Join(x.e.t.TempDir(), "image")
 	copyDir(x.e.t, x.dir, image)
-	x.stop()
+	_ = x.stop() // it may well complain: it can reach nothing
 	return image
 }
 
@@ -239,7 +240,7 @@ func (n *network) cut() {
 	defer n.mu.Unlock()
 	n.down = true
 	for _, c := range n.conns {
-		c.Close()
+		_ = c.Close() // that is the point
 	}
 }
 
@@ -314,8 +315,8 @@ func (e *env) send(partition int32, second int, values ...string) {
 	e.sent[partition] += len(values)
 }
 
-// sendMany sends n logins of a few principals to every partition, ten seconds apart, with duplicates and garbage among
-// them.
+// sendMany sends n logins of a few principals to every partition, ten seconds apart, with duplicates and garbage
+// among them.
 func (e *env) sendMany(from, n int) {
 	e.t.Helper()
 	for p := range e.partitions {

@@ -17,8 +17,8 @@ const (
 	parallelRecords = 256  // a chunk from this size on is prepared by several goroutines, if cores are free
 )
 
-// batch is what a worker has in its hands: records polled and not judged, and the transaction that is open. It belongs
-// to the worker's goroutine.
+// batch is what a worker has in its hands: records polled and not judged, and the transaction that is open. It
+// belongs to the worker's goroutine.
 type batch struct {
 	proc    *Processor
 	pending []pending
@@ -38,8 +38,8 @@ func (b *batch) begin(p *Processor, s *session) {
 	b.out = output{session: s, topics: p.config.Topics, limit: p.deadLetterMax}
 }
 
-// judge takes pending records, in offset order per partition, until none are left or the transaction is full. full: it
-// must end before the next record is taken.
+// judge takes pending records, in offset order per partition, until none are left or the transaction is full. full:
+// it must end before the next record is taken.
 func (w *worker) judge(ctx context.Context, s *session) (full bool, err error) {
 	b := &w.batch
 	w.proc.busy.Add(1)
@@ -52,7 +52,7 @@ func (w *worker) judge(ctx context.Context, s *session) (full bool, err error) {
 				return true, nil
 			}
 			n := min(len(p.records), chunkRecords, room)
-			taken, full, err := w.judgeChunk(ctx, p.part, p.records[:n])
+			taken, full, err := w.judgeChunk(p.part, p.records[:n])
 			b.out.emit(ctx, p.part.id, p.records[:taken])
 			b.taken += taken
 			p.records = p.records[taken:]
@@ -60,8 +60,8 @@ func (w *worker) judge(ctx context.Context, s *session) (full bool, err error) {
 				return full, err
 			}
 		}
-		if p.broken != nil && p.part.err == nil {
-			w.setAside(ctx, s, p.part, p.broken)
+		if !p.broken.none() && p.part.err == nil {
+			w.setAside(ctx, s, p.part, &p.broken)
 		}
 		b.pending = b.pending[1:]
 	}
@@ -69,9 +69,11 @@ func (w *worker) judge(ctx context.Context, s *session) (full bool, err error) {
 	return false, nil
 }
 
-// judgeChunk judges some records of one partition and says how many it took. full: the transaction must end before the
-// next one.
-func (w *worker) judgeChunk(ctx context.Context, part *partition, records []*kgo.Record) (taken int, full bool, err error) {
+// judgeChunk judges some records of one partition and says how many it took. full: the transaction must end before
+// the next one.
+func (w *worker) judgeChunk(
+	part *partition, records []*kgo.Record,
+) (taken int, full bool, err error) {
 	b := &w.batch
 	b.touch(part)
 	recs, prepared := b.prepare(records)
@@ -99,7 +101,8 @@ func (w *worker) judgeChunk(ctx context.Context, part *partition, records []*kgo
 }
 
 func engineError(partition int32, offset int64, err error) error {
-	stop := stopf(partition, CauseState, "see the log; `tocsin state verify` checks the state", "input offset %d cannot be judged", offset)
+	stop := stopf(partition, CauseState, "see the log; `tocsin state inspect` checks the state",
+		"input offset %d cannot be judged", offset)
 	stop.Err = err
 	return stop
 }
@@ -144,7 +147,8 @@ func (b *batch) prepare(records []*kgo.Record) ([]engine.Record, []engine.Prepar
 	return b.preparer.Prepare(b.proc.config.Engine, records, helpers)
 }
 
-// stop takes a partition out in the middle of the worker's work. Its lease is released when the transaction has ended.
+// stop takes a partition out in the middle of the worker's work. Its lease is released when the transaction has
+// ended.
 func (b *batch) stop(w *worker, s *session, part *partition, why *StopError) {
 	if part.err != nil {
 		return

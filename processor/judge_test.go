@@ -46,8 +46,8 @@ func TestPollAheadIsCaught(t *testing.T) {
 	}
 }
 
-// Timers that do not fit into one transaction are committed with the offset still before the record that made them due,
-// as often as it takes.
+// Timers that do not fit into one transaction are committed with the offset still before the record that made them
+// due, as often as it takes.
 func TestTimersOverflowTransaction(t *testing.T) {
 	e := newEnv(t, 1)
 	x := e.prepare(t.TempDir(), func(c *Config) { c.Workers, c.CloseTimers = 1, 7 })
@@ -161,8 +161,8 @@ func header(r *kgo.Record, key string) string {
 	return ""
 }
 
-// Batches that cannot be decompressed, because they are broken or because they are bombs, are one dead letter each, and
-// judging goes on behind them; also when the partition has never committed anything.
+// Batches that cannot be decompressed, because they are broken or because they are bombs, are one dead letter each,
+// and judging goes on behind them; also when the partition has never committed anything.
 func TestBrokenBatches(t *testing.T) {
 	for _, fresh := range []bool{false, true} {
 		t.Run(fmt.Sprintf("fresh=%v", fresh), func(t *testing.T) {

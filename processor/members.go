@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// InstanceName is the name of a process for [Config.Instance] when none is configured: the host's name and a hash of the
-// folder that holds its data, so that two processes on one host differ and a restart does not.
+// InstanceName is the name of a process for [Config.Instance] when none is configured: the host's name and a hash of
+// the folder that holds its data, so that two processes on one host differ and a restart does not.
 func InstanceName(host, dataDir string) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(dataDir)) // never fails
@@ -35,8 +35,8 @@ func surplusMembers(members []string, prefix string, workers int) []string {
 	return surplus
 }
 
-// removeSurplus makes members of this instance leave whose workers do not exist any more. A static member that is just
-// gone keeps its partitions for the session timeout. Failing to is not fatal, only slow.
+// removeSurplus makes members of this instance leave whose workers do not exist any more. A static member that is
+// just gone keeps its partitions for the session timeout. Failing to is not fatal, only slow.
 func (p *Processor) removeSurplus(ctx context.Context, workers int) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()

@@ -21,9 +21,9 @@ type OffsetAction string
 const (
 	// ActionNone: nothing is wrong.
 	ActionNone OffsetAction = ""
-	// ActionSetOffset commits the seal's offset for the group: judging goes on exactly where the state stands. It is right
-	// when somebody moved or lost the offsets. Where the offset goes forward nothing is lost: those records have been
-	// judged.
+	// ActionSetOffset commits the seal's offset for the group: judging goes on exactly where the state stands. It is
+	// right when somebody moved or lost the offsets. Where the offset goes forward nothing is lost: those records have
+	// been judged.
 	ActionSetOffset OffsetAction = "set-offset"
 	// ActionRebuild drops the local state of the partition: the next start restores it in full from the changelog. It is
 	// right when the local state is at fault.
@@ -86,8 +86,8 @@ func openOffsets(ctx context.Context, c OffsetsConfig) (*offsets, error) {
 	return o, nil
 }
 
-// PlanOffsets compares, for every partition, the last seal in the changelog with the group's committed offset, and says
-// what can be done where they differ. It changes nothing, and may run beside the processors.
+// PlanOffsets compares, for every partition, the last seal in the changelog with the group's committed offset, and
+// says what can be done where they differ. It changes nothing, and may run beside the processors.
 func PlanOffsets(ctx context.Context, c OffsetsConfig) ([]OffsetPlan, error) {
 	o, err := openOffsets(ctx, c)
 	if err != nil {
@@ -135,14 +135,14 @@ func (o *offsets) planOne(ctx context.Context, id int32, committed int64) (Offse
 		p.Sealed = seal.Next
 	}
 	var stop *StopError
-	_, err = checkSeal(id, &seal, committed, o.input.ID, o.input.Partitions)
+	err = checkSeal(id, &seal, committed, o.input.ID, o.input.Partitions)
 	switch {
 	case errors.As(err, &stop):
 		p.Cause, p.Detail = stop.Cause, stop.Detail
 	case committed >= 0 && committed < log.start:
 		p.Cause, p.Actions = CauseOutOfRange, []OffsetAction{ActionReplay}
-		p.Detail = fmt.Sprintf("input offset %d is the next to be judged, but the topic begins at %d: %d records were deleted "+
-			"before they were judged", committed, log.start, log.start-committed)
+		p.Detail = fmt.Sprintf("input offset %d is the next to be judged, but the topic begins at %d: %d records were "+
+			"deleted before they were judged", committed, log.start, log.start-committed)
 	}
 	switch p.Cause {
 	case CauseBehind, CauseAhead, CauseNoOffset:

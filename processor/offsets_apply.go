@@ -77,7 +77,9 @@ func (o *offsets) apply(ctx context.Context, plans []OffsetPlan, c OffsetChange)
 			return errors.New("there is no seal whose offset could be committed")
 		}
 		set := kadm.Offsets{}
-		set.Add(kadm.Offset{Topic: o.Topics.Input, TopicID: o.input.ID, Partition: c.Partition, At: p.Sealed, LeaderEpoch: -1})
+		set.Add(kadm.Offset{
+			Topic: o.Topics.Input, TopicID: o.input.ID, Partition: c.Partition, At: p.Sealed, LeaderEpoch: -1,
+		})
 		if err := o.adm.CommitAllOffsets(ctx, o.App, set); err != nil {
 			return fmt.Errorf("commit offset %d: %w", p.Sealed, err)
 		}
@@ -112,7 +114,8 @@ type appliedOffsets struct {
 // record writes what was done. Its key differs from that of coverage records, which are the partition's number alone.
 func (o *offsets) record(ctx context.Context, p OffsetPlan, c OffsetChange) error {
 	value, err := json.Marshal(appliedOffsets{
-		Schema: 1, Kind: "offsets-applied", Partition: c.Partition, TopicID: topics.FormatTopicID(o.input.ID), Action: c.Action,
+		Schema: 1, Kind: "offsets-applied", Partition: c.Partition, TopicID: topics.FormatTopicID(o.input.ID),
+		Action:    c.Action,
 		Committed: p.Committed, Sealed: p.Sealed, Sequence: p.Sequence, Cause: p.Cause, Who: c.Who,
 		At: topics.Timestamp(o.Now().UnixNano()),
 	})

@@ -44,8 +44,8 @@ type offset struct {
 }
 
 // end commits the transaction with these offsets and says what became of it. The error says why it is not committed;
-// it is nil for committed only. ctx must not be one that ends with the caller's patience: cancelling a commit under way
-// makes its outcome unknown. The caller must not poll until end has returned.
+// it is nil for committed only. ctx must not be one that ends with the caller's patience: cancelling a commit under
+// way makes its outcome unknown. The caller must not poll until end has returned.
 func (s *session) end(ctx context.Context, offsets []offset) (outcome, error) {
 	if err := s.cl.Flush(ctx); err != nil {
 		return unknown, fmt.Errorf("flush the transaction: %w", err)
@@ -135,8 +135,8 @@ func stableOffsets(
 			return nil, fmt.Errorf("fetch the offsets of group %s: %w", group, err)
 		}
 		// A transaction has offsets pending. The broker ends it within its timeout, whatever happens.
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
-			return nil, fmt.Errorf("wait for a pending offset commit of group %s: %w", group, err)
+		if !pause(ctx, 50*time.Millisecond) {
+			return nil, fmt.Errorf("wait for a pending offset commit of group %s: %w", group, ctx.Err())
 		}
 	}
 }
@@ -181,13 +181,14 @@ func fetchOffsets(
 	return got, nil
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// pause waits; false: ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return false
 	case <-t.C:
-		return nil
+		return true
 	}
 }

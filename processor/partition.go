@@ -23,8 +23,8 @@ const (
 
 // partition is one input partition while it is assigned to a worker.
 //
-// It has one owner at a time: the goroutine that restores it, then, from handover on, the goroutine of the worker. The
-// callbacks of the group touch it only while that one is not working on it. What Health shows is in status.
+// It has one owner at a time: the goroutine that restores it, then, from handover on, the goroutine of the worker.
+// The callbacks of the group touch it only while that one is not working on it. What Health shows is in status.
 type partition struct {
 	id     int32
 	cancel context.CancelFunc // ends the restore
@@ -110,8 +110,8 @@ func (part *partition) take(offset int64, epoch int32) {
 // seal gives the fields of the seal that ends the transaction.
 func (part *partition) seal() topics.Seal { return part.eng.SealFields() }
 
-// restoreStatus is how far a restore has come.
-type restoreStatus struct {
+// RestoreHealth is how far a restore has come.
+type RestoreHealth struct {
 	Mode    string    `json:"mode"` // tail or full
 	From    int64     `json:"from"` // changelog offset it began at
 	Next    int64     `json:"next"`

@@ -13,15 +13,17 @@ import (
 type pending struct {
 	part    *partition
 	records []*kgo.Record
-	broken  *brokenBatch // after the records
+	broken  brokenBatch // after the records
 }
 
-// brokenBatch is a batch of the input that cannot be decompressed.
+// brokenBatch is a batch of the input that cannot be decompressed. The zero value is none.
 type brokenBatch struct {
 	first, next int64 // offsets of the batch: [first, next)
 	epoch       int32
 	err         error
 }
+
+func (b *brokenBatch) none() bool { return b.next == 0 }
 
 // sort puts what was polled into the worker's list, by partition, and sees to the errors among it. An error that is
 // returned leaves nothing but a new client.
@@ -37,11 +39,11 @@ func (w *worker) sort(ctx context.Context, s *session, fetches kgo.Fetches) erro
 			part = w.find(tp.Partition)
 		}
 		running := part != nil && part.handed && part.err == nil
-		var broken *brokenBatch
+		var broken brokenBatch
 		if tp.Err != nil {
 			broken, failed = w.fetchError(ctx, s, tp.Partition, part, tp.Err)
 		}
-		if len(tp.Records) == 0 && broken == nil || failed != nil {
+		if len(tp.Records) == 0 && broken.none() || failed != nil {
 			return
 		}
 		if !running {
@@ -52,7 +54,7 @@ func (w *worker) sort(ctx context.Context, s *session, fetches kgo.Fetches) erro
 		}
 		w.batch.pending = append(w.batch.pending, pending{part: part, records: tp.Records, broken: broken})
 		if part.first < 0 && part.committed.next < 0 {
-			part.first = firstOffset(tp.Records, broken)
+			part.first = firstOffset(tp.Records, &broken)
 		}
 		w.lag(part, &tp)
 	})
@@ -83,43 +85,44 @@ func (w *worker) setLag(part *partition, lag int64) {
 // fetchError judges an error that a poll returned.
 func (w *worker) fetchError(
 	ctx context.Context, s *session, id int32, part *partition, err error,
-) (*brokenBatch, error) {
+) (brokenBatch, error) {
+	none := brokenBatch{}
 	var session *kgo.ErrGroupSession
 	var tooLarge *kgo.ErrDecompressTooLarge
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return nil, nil // the poll was ended by us
+		return none, nil // the poll was ended by us
 	case errors.Is(err, kgo.ErrClientClosed):
-		return nil, err
+		return none, err
 	case errors.As(err, &session):
 		if errors.Is(err, kerr.FencedInstanceID) {
-			return nil, w.fenced(err)
+			return none, w.fenced(err)
 		}
 		if fatal(err) {
-			return nil, err
+			return none, err
 		}
 		w.log.Warn("the group is left for a moment; the client joins again", "error", err)
-		return nil, nil
+		return none, nil
 	case errors.As(err, &tooLarge):
-		return &brokenBatch{first: tooLarge.Offset, next: tooLarge.NextOffset, epoch: tooLarge.Epoch, err: err}, nil
+		return brokenBatch{first: tooLarge.Offset, next: tooLarge.NextOffset, epoch: tooLarge.Epoch, err: err}, nil
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		if part != nil {
 			w.batch.stop(w, s, part, stopf(part.id, CauseOutOfRange, remedyPlan,
 				"input offset %d is not in the topic any more: records that were never judged have been deleted", part.floor))
 		}
-		return nil, nil
+		return none, nil
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.UnknownTopicOrPartition):
-		return nil, fmt.Errorf("%w: topic %s was deleted, or deleted and created anew: %w",
+		return none, fmt.Errorf("%w: topic %s was deleted, or deleted and created anew: %w",
 			ErrTopics, w.proc.config.Topics.Input, err)
 	case fatal(err):
-		return nil, err
+		return none, err
 	case part != nil && isBrokenBatch(err):
 		// The client does not say where the batch ends, and would ask for it for ever.
 		return w.probeBatch(ctx, s, id, err)
 	}
 	w.log.Warn("fetch failed, it is tried again", "partition", id, "error", err)
 	w.proc.metrics.fetchErrors.Inc()
-	return nil, nil
+	return none, nil
 }
 
 func (w *worker) fenced(err error) error {

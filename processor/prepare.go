@@ -11,16 +11,16 @@ import (
 	"tocsin/topics"
 )
 
-// Preparer does all of a record's judging that needs no state, for many records at once. Its memory is reused: what it
-// returns is valid until the next call, and aliases the Kafka records. The zero value is ready.
+// Preparer does all of a record's judging that needs no state, for many records at once. Its memory is reused: what
+// it returns is valid until the next call, and aliases the Kafka records. The zero value is ready.
 type Preparer struct {
 	records  []engine.Record
 	prepared []engine.Prepared
 	headers  []topics.Header
 }
 
-// Prepare prepares records with this many helping goroutines beside the caller's. Both results are in the order of the
-// records.
+// Prepare prepares records with this many helping goroutines beside the caller's. Both results are in the order of
+// the records.
 func (p *Preparer) Prepare(e *engine.Engine, records []*kgo.Record, helpers int) ([]engine.Record, []engine.Prepared) {
 	for len(p.prepared) < len(records) {
 		p.prepared = append(p.prepared, engine.Prepared{})

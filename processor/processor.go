@@ -56,9 +56,9 @@ func New(c Config) (*Processor, error) {
 }
 
 // Run works until ctx ends, which is no error: the transactions that are open are finished first, and the state is
-// flushed. It returns an error when the cluster is not as it must be, at the start or later ([ErrTopics]), when another
-// process has the same instance name ([ErrFenced]), or when the processor lacks a permission; everything else is tried
-// again.
+// flushed. It returns an error when the cluster is not as it must be, at the start or later ([ErrTopics]), when
+// another process has the same instance name ([ErrFenced]), or when the processor lacks a permission; everything else
+// is tried again.
 func (p *Processor) Run(ctx context.Context) error {
 	if err := p.connect(ctx); err != nil {
 		return err
@@ -119,8 +119,8 @@ func (p *Processor) acquireRestore(ctx context.Context) error {
 
 func (p *Processor) releaseRestore() { <-p.restoring }
 
-// borrowCores gives up to want goroutines that may run beside those that judge now, so that they do not take cores from
-// each other.
+// borrowCores gives up to want goroutines that may run beside those that judge now, so that they do not take cores
+// from each other.
 func (p *Processor) borrowCores(want int) int {
 	for {
 		busy := p.busy.Load()

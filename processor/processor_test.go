@@ -54,7 +54,7 @@ func TestEndOutcomes(t *testing.T) {
 					once = false
 					return nil, fmt.Errorf("cut"), true
 				}
-				return nil, nil, false
+				return nil, nil, false //nolint:nilnil // how kfake is told to go on
 			})
 		}, committed}, // the client asks again
 		{"offset commit refused: generation", func(c *kfake.Cluster) {
@@ -97,7 +97,7 @@ func answerAfterWork(c *kfake.Cluster) {
 		c.KeepControl()
 		req := r.(*kmsg.EndTxnRequest)
 		if done || !req.Commit {
-			return nil, nil, false
+			return nil, nil, false //nolint:nilnil // how kfake is told to go on
 		}
 		done = true
 		// A second client sends the same commit; this one gets an error.

@@ -24,14 +24,14 @@ type LogReader struct {
 	StallAfter time.Duration
 	// Progress is called after each poll; may be nil.
 	Progress func(next int64, records int)
-	// Broken is called in the place of the records of a batch that cannot be decompressed, [first, next). Where it is nil
-	// such a batch is an error.
+	// Broken is called in the place of the records of a batch that cannot be decompressed, [first, next). Where it is
+	// nil such a batch is an error.
 	Broken func(first, next int64, err error) error
 }
 
-// Read gives add every committed record in [from, until), in order, and returns when it has passed until. It waits for
-// transactions that are open below until. It returns ErrStalled when nothing has come for StallAfter; at is the offset
-// up to which it came.
+// Read gives add every committed record in [from, until), in order, and returns when it has passed until. It waits
+// for transactions that are open below until. It returns ErrStalled when nothing has come for StallAfter; at is the
+// offset up to which it came.
 func (r *LogReader) Read(ctx context.Context, from, until int64, add func(*kgo.Record) error) (at int64, err error) {
 	if from >= until {
 		return until, nil
@@ -143,8 +143,8 @@ type logBounds struct {
 }
 
 // partitionBounds reads the bounds of one partition. The upper one is the high watermark and not the last stable
-// offset: a transaction's markers reach its partitions one by one, so the changelog's can be missing yet when the group's
-// offsets are stable, and a read to the last stable offset would leave out the last transaction.
+// offset: a transaction's markers reach its partitions one by one, so the changelog's can be missing yet when the
+// group's offsets are stable, and a read to the last stable offset would leave out the last transaction.
 func partitionBounds(ctx context.Context, adm *kadm.Client, topic string, partition int32) (logBounds, error) {
 	ends, err := adm.ListEndOffsets(ctx, topic)
 	if err != nil {

@@ -16,9 +16,9 @@ const (
 	restoreRetryMax = 30 * time.Second
 )
 
-// restore brings a partition to the end of its changelog and hands it to its worker. It runs on a goroutine of its own,
-// off the poll path, from the assignment until it is done, the partition stops, or ctx ends with the assignment. The
-// steps and their order:
+// restore brings a partition to the end of its changelog and hands it to its worker. It runs on a goroutine of its
+// own, off the poll path, from the assignment until it is done, the partition stops, or ctx ends with the assignment.
+// The steps and their order:
 //
 //  1. lease: whoever had the partition in this process has applied or dropped its last transaction
 //  2. the group's stable offset: no transaction has offsets pending for the partition
@@ -48,7 +48,7 @@ func (w *worker) restore(ctx context.Context, part *partition) {
 		w.log.Warn("restore failed, it is tried again", "partition", part.id, "after", retry, "error", err)
 		part.status.update(func(h *PartitionHealth) { h.Detail = err.Error() })
 		w.proc.metrics.restoreRetries.Inc()
-		if sleep(ctx, retry) != nil {
+		if !pause(ctx, retry) {
 			w.release(part)
 			return
 		}
@@ -86,7 +86,7 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 		return err
 	}
 	committed := at
-	if _, err := checkSeal(part.id, &pos.Seal, committed.next, p.cluster.inputID, p.cluster.partitions); err != nil {
+	if err := checkSeal(part.id, &pos.Seal, committed.next, p.cluster.inputID, p.cluster.partitions); err != nil {
 		return err
 	}
 	part.epoch = committed.epoch
@@ -96,8 +96,8 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 	return w.firstLag(ctx, part, committed.next)
 }
 
-// firstLag notes how far the partition is behind before anything of it is read: a partition without records would never
-// say.
+// firstLag notes how far the partition is behind before anything of it is read: a partition without records would
+// never say.
 func (w *worker) firstLag(ctx context.Context, part *partition, next int64) error {
 	input, err := partitionBounds(ctx, w.proc.adm, w.proc.config.Topics.Input, part.id)
 	if err != nil {
@@ -111,8 +111,8 @@ func (w *worker) firstLag(ctx context.Context, part *partition, next int64) erro
 	return nil
 }
 
-// stableOffset reads the group's offset of the partition. When a transaction keeps it pending for longer than any should
-// take, the error names it.
+// stableOffset reads the group's offset of the partition. When a transaction keeps it pending for longer than any
+// should take, the error names it.
 func (w *worker) stableOffset(ctx context.Context, input string, partition int32) (position, error) {
 	p := w.proc
 	waiting, cancel := context.WithTimeout(ctx, p.config.StallAfter)
@@ -163,7 +163,8 @@ func (p *Processor) restoreMode(
 		return state.Full, "the changelog topic is another one", nil
 	case pos.ChangelogNext > ends.high:
 		return 0, "", stopf(partition, CauseTruncated, remedyPlan,
-			"the local state was built from changelog offsets up to %d, but the changelog ends at %d: the broker has lost records",
+			"the local state was built from changelog offsets up to %d, but the changelog ends at %d: "+
+				"the broker has lost records",
 			pos.ChangelogNext, ends.high)
 	case pos.ChangelogNext < ends.start:
 		return state.Full, "the changelog no longer has the local position", nil
@@ -183,7 +184,7 @@ func (w *worker) restoreAs(ctx context.Context, part *partition, mode state.Mode
 	from, began := r.From(), p.config.Now()
 	part.status.update(func(h *PartitionHealth) {
 		h.State, h.Detail = Restoring, ""
-		h.Restore = &restoreStatus{Mode: mode.String(), From: from, Next: from, Until: ends.high, Started: began}
+		h.Restore = &RestoreHealth{Mode: mode.String(), From: from, Next: from, Until: ends.high, Started: began}
 	})
 	reader := LogReader{
 		Kafka: p.baseOptions(), Topic: p.config.Topics.Changelog, Partition: part.id, StallAfter: p.config.StallAfter,

@@ -13,7 +13,8 @@ import (
 
 // session is one client of the group together with its transactions. It is used by one goroutine.
 //
-// It is written against the client's own transactions and not against its GroupTransactSession; doc.go has the reasons.
+// It is written against the client's own transactions and not against its GroupTransactSession; doc.go has the
+// reasons.
 type session struct {
 	cl       *kgo.Client
 	group    string
@@ -46,7 +47,8 @@ func (s *session) begin() error {
 	return nil
 }
 
-// produce adds a record to the transaction. The record and what it points to must stay as they are until end or abort.
+// produce adds a record to the transaction. The record and what it points to must stay as they are until end or
+// abort.
 func (s *session) produce(ctx context.Context, r *kgo.Record) {
 	s.produced.expect()
 	s.cl.Produce(ctx, r, s.produced.promise)
@@ -188,17 +190,17 @@ func (s *session) seek(to map[int32]kgo.EpochOffset) bool {
 	return true
 }
 
-// replaced asks the group whether another process has taken this member's place. The answer is nil when it has not, or
-// cannot be had.
+// replaced asks the group whether another process has taken this member's place. The answer is nil when it has not,
+// or cannot be had.
 func (s *session) replaced(ctx context.Context) error {
 	req := kmsg.NewPtrHeartbeatRequest()
 	req.Group, req.MemberID, req.Generation, req.InstanceID = s.group, s.member, s.generation, &s.instance
 	resp, err := req.RequestWith(ctx, s.cl)
-	if err != nil {
-		return nil
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
 	}
-	if err := kerr.ErrorForCode(resp.ErrorCode); errors.Is(err, kerr.FencedInstanceID) {
+	if errors.Is(err, kerr.FencedInstanceID) {
 		return err
 	}
-	return nil
+	return nil // an answer that cannot be had says nothing
 }

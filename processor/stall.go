@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// describeStall says what holds back the readers of one partition: the transactions that are open on it, by name. It is
-// what an operator needs when a restore stands still.
+// describeStall says what holds back the readers of one partition: the transactions that are open on it, by name. It
+// is what an operator needs when a restore stands still.
 func describeStall(ctx context.Context, adm *kadm.Client, topic string, partition int32) string {
 	set := kadm.TopicsSet{}
 	set.Add(topic, partition)

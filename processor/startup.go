@@ -65,8 +65,8 @@ func (p *Processor) describe(ctx context.Context) (map[string]topics.Description
 	}
 	input, ok := live[t.Input]
 	if !ok {
-		return nil, nil, fmt.Errorf("%w: input topic %s does not exist: create it with `tocsin topics init`, or name another "+
-			"(topics.input)", ErrTopics, t.Input)
+		return nil, nil, fmt.Errorf("%w: input topic %s does not exist: create it with `tocsin topics init`, or name "+
+			"another (topics.input)", ErrTopics, t.Input)
 	}
 	specs, err := topics.Specs(topics.SpecConfig{
 		App:             p.config.App,
@@ -130,7 +130,7 @@ func (p *Processor) checkTransactionVersion(ctx context.Context) error {
 }
 
 func (p *Processor) warn(text string) {
-	p.config.Log.Warn(text)
+	p.config.Log.Warn("processor", "warning", text)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.warnings = append(p.warnings, text)
@@ -140,7 +140,7 @@ func (p *Processor) warn(text string) {
 // before keys are looked for where they are not. A cluster that does not answer is asked again.
 func (p *Processor) watch(ctx context.Context) error {
 	for {
-		if sleep(ctx, p.config.WatchEvery) != nil {
+		if !pause(ctx, p.config.WatchEvery) {
 			return nil
 		}
 		if err := p.lookAgain(ctx); err != nil {

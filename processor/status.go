@@ -15,11 +15,11 @@ type PartitionHealth struct {
 	Detail    string         `json:"detail,omitempty"` // why it is stopped, or what its restore waits for
 	Next      int64          `json:"next"`             // next input offset to be judged; -1: not known yet
 	Lag       int64          `json:"lag"`              // input records not yet judged and committed; -1: not known yet
-	Restore   *restoreStatus `json:"restore,omitempty"`
+	Restore   *RestoreHealth `json:"restore,omitempty"`
 }
 
-// Health is the processor's condition. Ready means: the group has given this process its partitions, and none is being
-// restored or stopped.
+// Health is the processor's condition. Ready means: the group has given this process its partitions, and none is
+// being restored or stopped.
 type Health struct {
 	Ready      bool              `json:"ready"`
 	Joined     bool              `json:"joined"` // every worker has got an assignment, even an empty one

@@ -53,8 +53,8 @@ func (e *env) offsetsConfig() OffsetsConfig {
 		StallAfter: 5 * time.Second}
 }
 
-// Somebody moves the offsets of one partition, back and forth. It stops, the others go on; the plan says so, and when it
-// is applied everything goes on without a gap.
+// Somebody moves the offsets of one partition, back and forth. It stops, the others go on; the plan says so, and when
+// it is applied everything goes on without a gap.
 func TestStopsOnMovedOffsets(t *testing.T) {
 	for name, c := range map[string]struct {
 		to    int64
@@ -270,7 +270,7 @@ func TestStartUp(t *testing.T) {
 		_, err := e.adm.DeleteTopic(t.Context(), e.names.Seals)
 		require.NoError(t, err)
 		x := e.prepare(t.TempDir(), nil)
-		defer x.store.Close()
+		defer func() { require.NoError(t, x.store.Close()) }()
 		err = run(x)
 		require.ErrorIs(t, err, ErrTopics)
 		require.ErrorContains(t, err, "tocsin topics init")
@@ -280,19 +280,19 @@ func TestStartUp(t *testing.T) {
 		_, err := e.adm.UpdatePartitions(t.Context(), 3, e.names.Input)
 		require.NoError(t, err)
 		x := e.prepare(t.TempDir(), nil)
-		defer x.store.Close()
+		defer func() { require.NoError(t, x.store.Close()) }()
 		require.ErrorContains(t, run(x), "partitions is 2, must be 3")
 	})
 	t.Run("producers set record times", func(t *testing.T) {
 		e := newEnv(t, 2)
 		x := e.prepare(t.TempDir(), func(c *Config) { c.TrustCreateTime = false })
-		defer x.store.Close()
+		defer func() { require.NoError(t, x.store.Close()) }()
 		require.ErrorContains(t, run(x), "trust_create_time")
 	})
 	t.Run("transactions of version 1", func(t *testing.T) {
 		e := newEnv(t, 2, kfake.MaxVersions(kversion.V3_9_0()))
 		x := e.prepare(t.TempDir(), nil)
-		defer x.store.Close()
+		defer func() { require.NoError(t, x.store.Close()) }()
 		require.ErrorContains(t, run(x), "allow_transaction_v1")
 		e.always = func(c *Config) { c.AllowTransaction1 = true }
 		y := e.start(t.TempDir(), nil)

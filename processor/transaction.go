@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -32,7 +33,8 @@ func (w *worker) turn(ctx context.Context, s *session, fetches kgo.Fetches) (aga
 	if err := w.sort(ctx, s, fetches); err != nil {
 		return false, err
 	}
-	// Nothing here ends with the caller's ctx: what has been begun is finished, and the watchdog bounds how long it takes.
+	// Nothing here ends with the caller's ctx: what has been begun is finished, and the watchdog bounds how long it
+	// takes.
 	working := context.WithoutCancel(ctx)
 	for len(b.pending) > 0 {
 		if ctx.Err() != nil && !s.open {
@@ -149,8 +151,8 @@ func (w *worker) write(ctx context.Context, part *partition, stage *state.Stage)
 	return seal, nil
 }
 
-// giveBack aborts the transaction because of err. When that is about one partition, the partition stops and the others
-// go on; their records come again.
+// giveBack aborts the transaction because of err. When that is about one partition, the partition stops and the
+// others go on; their records come again.
 func (w *worker) giveBack(ctx context.Context, s *session, err error) (again bool, _ error) {
 	var stop *StopError
 	if !errors.As(err, &stop) {
@@ -188,11 +190,16 @@ func (w *worker) notCommitted(ctx context.Context, s *session, err error) error 
 }
 
 // rollBack puts everything back to where it was before the transaction: partitions are rebuilt from the store (all of
-// their decoded state with them), and the client's position goes back to what is committed, for what was judged and for
-// what was only polled.
+// their decoded state with them), and the client's position goes back to what is committed, for what was judged and
+// for what was only polled.
 func (w *worker) rollBack(s *session, why error) (again bool, err error) {
-	w.proc.metrics.aborts.WithLabelValues(abortReason(why)).Inc()
-	w.log.Warn("transaction aborted, its records come again", "error", why)
+	reason := abortReason(why)
+	w.proc.metrics.aborts.WithLabelValues(reason).Inc()
+	level := slog.LevelWarn
+	if reason == reasonGroup { // part of a rebalance
+		level = slog.LevelInfo
+	}
+	w.log.Log(context.Background(), level, "transaction aborted, its records come again", "reason", reason, "error", why)
 	if errors.Is(why, kerr.FencedInstanceID) {
 		return false, w.fenced(why)
 	}
@@ -226,6 +233,9 @@ func (w *worker) rollBack(s *session, why error) (again bool, err error) {
 	return true, nil
 }
 
+// reasonGroup is the reason of an abort because the group has moved on.
+const reasonGroup = "group"
+
 // abortReason is the metric label of an abort.
 func abortReason(err error) string {
 	var stop *StopError
@@ -234,7 +244,7 @@ func abortReason(err error) string {
 		return "partition_stopped"
 	case errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.UnknownMemberID),
 		errors.Is(err, kerr.RebalanceInProgress), errors.Is(err, kerr.FencedInstanceID):
-		return "group"
+		return reasonGroup
 	case errors.Is(err, kerr.ProducerFenced), errors.Is(err, kerr.InvalidProducerEpoch):
 		return "fenced"
 	case errors.Is(err, kerr.TransactionAbortable), errors.Is(err, kerr.OperationNotAttempted):

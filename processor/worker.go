@@ -18,7 +18,8 @@ const (
 	restartMax = 5 * time.Second
 )
 
-// worker is one consumer of the group with the transactions it makes. run is its one goroutine; restores have their own.
+// worker is one consumer of the group with the transactions it makes. run is its one goroutine; restores have their
+// own.
 type worker struct {
 	proc   *Processor
 	number int
@@ -45,28 +46,28 @@ func (p *Processor) newWorker(number int) *worker {
 	}
 }
 
-// run works until ctx ends, with a new client whenever the outcome of a transaction is unknown or the client fails. The
-// error is one that a new client cannot mend.
+// run works until ctx ends, with a new client whenever the outcome of a transaction is unknown or the client fails.
+// The error is one that a new client cannot mend.
 func (w *worker) run(ctx context.Context) error {
-	pause := restartMin
+	wait := restartMin
 	for {
 		began := w.proc.config.Now()
 		err := w.work(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // to be interrupted is how it ends
 		}
 		if fatal(err) {
 			return fmt.Errorf("worker %d (%s): %w", w.number, w.proc.config.memberID(w.number), err)
 		}
 		if w.proc.config.Now().Sub(began) > time.Minute {
-			pause = restartMin
+			wait = restartMin
 		}
-		w.log.Warn("starting over with a new client; the state is restored from the changelog", "after", pause, "error", err)
+		w.log.Warn("starting over with a new client; the state is restored from the changelog", "after", wait, "error", err)
 		w.proc.metrics.restarts.Inc()
-		if sleep(ctx, pause) != nil {
+		if !pause(ctx, wait) {
 			return nil
 		}
-		pause = min(2*pause, restartMax)
+		wait = min(2*wait, restartMax)
 	}
 }
 
@@ -111,7 +112,7 @@ func (w *worker) work(ctx context.Context) error {
 			continue
 		}
 		// Aborted: the records come again. Not at once, and less and less so: the cause may last.
-		if sleep(ctx, min(restartMin<<min(aborts, 10), restartMax)) != nil {
+		if !pause(ctx, min(restartMin<<min(aborts, 10), restartMax)) {
 			break
 		}
 		aborts++

@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// Bound is one end of the stretch, in every partition: an offset, a time, or the beginning or end of the log. The zero
-// value is the beginning.
+// Bound is one end of the stretch, in every partition: an offset, a time, or the beginning or end of the log. The
+// zero value is the beginning.
 type Bound struct {
 	kind   boundKind
 	offset int64
@@ -33,8 +33,8 @@ func Beginning() Bound { return Bound{} }
 // End is the last stable offset when the replay begins.
 func End() Bound { return Bound{kind: end} }
 
-// ParseBound reads "beginning", "end", an offset, or a time (RFC 3339): the first record whose timestamp is not before
-// it.
+// ParseBound reads "beginning", "end", an offset, or a time (RFC 3339): the first record whose timestamp is not
+// before it.
 func ParseBound(s string) (Bound, error) {
 	switch strings.ToLower(s) {
 	case "", "beginning":

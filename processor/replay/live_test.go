@@ -34,6 +34,7 @@ type live struct {
 }
 
 func newEngine(t *testing.T, mode string) *engine.Engine {
+	t.Helper()
 	rules, err := detect.Compile(detect.Default())
 	require.NoError(t, err)
 	v, err := verify.New(verify.Config{})
@@ -202,6 +203,7 @@ func TestStretch(t *testing.T) {
 }
 
 func mustBound(t *testing.T, s string) Bound {
+	t.Helper()
 	b, err := ParseBound(s)
 	require.NoError(t, err)
 	return b

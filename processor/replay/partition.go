@@ -136,7 +136,9 @@ func (p *partition) apply() error {
 		return fmt.Errorf("stage: %w", err)
 	}
 	// There is no changelog; the input offset stands in for its position.
-	err = stage.Apply(map[state.Partition]state.ChangelogPosition{p.lease.Partition(): {TopicID: p.r.topicID, Next: seal.Next}})
+	err = stage.Apply(map[state.Partition]state.ChangelogPosition{
+		p.lease.Partition(): {TopicID: p.r.topicID, Next: seal.Next},
+	})
 	if err != nil {
 		return err
 	}

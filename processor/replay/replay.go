@@ -37,7 +37,8 @@ type Config struct {
 	Dir string
 	// Alerts takes one line of JSON per alert revision; nil: they are only counted.
 	Alerts io.Writer
-	// ApplyEvery is the number of records after which the state is written, which bounds the memory. It changes no result.
+	// ApplyEvery is the number of records after which the state is written, which bounds the memory. It changes no
+	// result.
 	ApplyEvery int
 	// StallAfter is how long nothing may come before the replay gives up. Default 1 min.
 	StallAfter time.Duration

@@ -58,7 +58,8 @@ const (
 	visibleEvery  = 50 * time.Millisecond
 )
 
-// waitVisible returns when every topic can be seen with a leader for each partition, so that what starts next finds it.
+// waitVisible returns when every topic can be seen with a leader for each partition, so that what starts next finds
+// it.
 func waitVisible(ctx context.Context, adm *kadm.Client, specs []topics.Spec) error {
 	names := make([]string, len(specs))
 	for i := range specs {

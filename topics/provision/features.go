@@ -16,7 +16,7 @@ func TransactionVersion(ctx context.Context, adm *kadm.Client) (int16, error) {
 	if err != nil {
 		return 0, fmt.Errorf("ask the brokers for their features: %w", err)
 	}
-	lowest, any := int16(0), false
+	lowest, answered := int16(0), false
 	var errs []error
 	for _, broker := range answers.Sorted() {
 		if broker.Err != nil {
@@ -29,12 +29,13 @@ func TransactionVersion(ctx context.Context, adm *kadm.Client) (int16, error) {
 				level = f.MaxVersionLevel
 			}
 		}
-		if !any || level < lowest {
-			lowest, any = level, true
+		if !answered || level < lowest {
+			lowest, answered = level, true
 		}
 	}
-	if !any {
-		return 0, fmt.Errorf("ask the brokers for their features: %w", errors.Join(append(errs, errors.New("no broker answered"))...))
+	if !answered {
+		errs = append(errs, errors.New("no broker answered"))
+		return 0, fmt.Errorf("ask the brokers for their features: %w", errors.Join(errs...))
 	}
 	return lowest, nil
 }
