@@ -62,9 +62,10 @@ func (c *chunk) sort() {
 	c.recs = slices.CompactFunc(c.recs, func(a, b chunkRecord) bool { return bytes.Equal(c.key(&a), c.key(&b)) })
 }
 
-// sortFrom is a quicksort of strings (Bentley and Sedgewick, 1997) that takes eight bytes at a time and keeps them beside
-// the record: keys share long beginnings, and going back to each of them for every comparison would miss the cache. All
-// keys agree before depth, and have their word loaded from there. limit bounds the partitions that may go wrong.
+// sortFrom is a quicksort of strings (Bentley and Sedgewick, 1997) that takes eight bytes at a time and keeps them
+// beside the record: keys share long beginnings, and going back to each of them for every comparison would miss the
+// cache. All keys agree before depth, and have their word loaded from there. limit bounds the partitions that may go
+// wrong.
 func (c *chunk) sortFrom(recs []chunkRecord, depth, limit int) {
 	for len(recs) > 24 && limit > 0 {
 		limit--

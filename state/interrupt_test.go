@@ -13,8 +13,8 @@ import (
 	"tocsin/topics"
 )
 
-// TestInterruptedFullRestore: broken off anywhere, by an abort, a lost lease, a kill or a lost page cache, a full restore
-// is never taken for complete, and the next one ends with the right state.
+// TestInterruptedFullRestore: broken off anywhere, by an abort, a lost lease, a kill or a lost page cache, a full
+// restore is never taken for complete, and the next one ends with the right state.
 func TestInterruptedFullRestore(t *testing.T) {
 	resumed := 0
 	for seed := range uint64(120) {
@@ -187,7 +187,7 @@ func TestDamagedRun(t *testing.T) {
 		"cut off":    func(b []byte) []byte { return b[:len(b)-3] },
 		"longer":     func(b []byte) []byte { return append(b, 1, 1, 'a') },
 		"bit":        func(b []byte) []byte { b[len(b)/2] ^= 4; return b },
-		"huge count": func(b []byte) []byte { return append([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, b[8:]...) },
+		"huge count": func(b []byte) []byte { copy(b, "\xff\xff\xff\xff\xff\xff\xff\x7f"); return b },
 		"gone":       nil,
 	} {
 		t.Run(name, func(t *testing.T) {

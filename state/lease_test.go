@@ -134,7 +134,11 @@ func TestHandOver(t *testing.T) {
 			}
 			m := newSim(p)
 			m.seal = pos.Seal
-			if err := s.Visit(p, func(k, v []byte) error { m.live[string(k)] = append([]byte{}, v...); return nil }); err != nil {
+			err = s.Visit(p, func(k, v []byte) error {
+				m.live[string(k)] = append([]byte{}, v...)
+				return nil
+			})
+			if err != nil {
 				return err
 			}
 			st := s.NewStage()

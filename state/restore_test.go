@@ -210,8 +210,10 @@ func TestForeignRecordIsNamed(t *testing.T) {
 		{"not a key", func(lg *log) { lg.insert(9, []byte("hello"), value("x")) }, Full, 9, "unknown name space"},
 		{"not a seal", func(lg *log) { lg.insert(9, []byte(topics.SealKey), value("x")) }, Tail, 9, "seal: version 0"},
 		{"not a seal", func(lg *log) { lg.insert(9, []byte(topics.SealKey), nil) }, Full, 9, "seal: empty value"},
-		{"seal again", func(lg *log) { lg.insert(9, []byte(topics.SealKey), lg.recs[5].Value) }, Tail, 9, "seal 2 comes after seal 2"},
-		{"seal again", func(lg *log) { lg.insert(9, []byte(topics.SealKey), lg.recs[5].Value) }, Full, 9, "seal 2 comes after seal 2"},
+		{"seal again", func(lg *log) { lg.insert(9, []byte(topics.SealKey), lg.recs[5].Value) }, Tail,
+			9, "seal 2 comes after seal 2"},
+		{"seal again", func(lg *log) { lg.insert(9, []byte(topics.SealKey), lg.recs[5].Value) }, Full,
+			9, "seal 2 comes after seal 2"},
 		{"seal of another partition", func(lg *log) {
 			s, _ := topics.DecodeSeal(lg.recs[8].Value)
 			s.Partition = 3

@@ -225,7 +225,8 @@ func TestStageRefuses(t *testing.T) {
 	st = s.NewStage()
 	_, _, err = m.stage(st, l, value)
 	require.NoError(t, err)
-	require.ErrorContains(t, st.Apply(map[Partition]ChangelogPosition{p0: {topicID, 1}, p1: {topicID, 1}}), "2 changelog positions")
+	err = st.Apply(map[Partition]ChangelogPosition{p0: {topicID, 1}, p1: {topicID, 1}})
+	require.ErrorContains(t, err, "2 changelog positions")
 
 	// Two stages begun at the same seal: only one can be true.
 	a, b := s.NewStage(), s.NewStage()

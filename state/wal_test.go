@@ -93,7 +93,8 @@ func childNoSync(s *Store) func() (uint64, error) {
 	}
 }
 
-// killChild runs a child until it has reported n transactions, kills it with SIGKILL, and returns the last one reported.
+// killChild runs a child until it has reported n transactions, kills it with SIGKILL, and returns the last one it
+// reported.
 func killChild(t *testing.T, dir, mode string, n, stop int) uint64 {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -165,8 +166,8 @@ func TestKillWithoutSync(t *testing.T) {
 	require.Less(t, have+1, reported, "a kill should have lost more than one batch")
 }
 
-// TestLostPageCache: after a crash of the machine the state is that after an earlier transaction, exactly, whatever part
-// of what was not synced reached the disk.
+// TestLostPageCache: after a crash of the machine the state is that after an earlier transaction, exactly, whatever
+// part of what was not synced reached the disk.
 func TestLostPageCache(t *testing.T) {
 	behind := 0
 	for seed := range uint64(60) {
