@@ -206,10 +206,17 @@ func TestTwoSinksFence(t *testing.T) {
 	alerts := script(7, 400)
 	e.send(alerts...)
 	e.stored()
+	met := func() bool { return value(t, a.metrics.fenced)+value(t, b.metrics.fenced) > 0 }
+	for round := uint64(8); round < 58 && !met(); round++ { // on a busy machine one may do all the work while the other waits
+		more := script(round, 400)
+		alerts = append(alerts, more...)
+		e.send(more...)
+		e.stored()
+	}
 	a.end()
 	b.end()
 	e.requireModel(alerts)
-	require.Positive(t, value(t, a.metrics.fenced)+value(t, b.metrics.fenced), "they should have met")
+	require.True(t, met(), "they should have met")
 	applied := value(t, a.metrics.applied) + value(t, b.metrics.applied)
 	require.EqualValues(t, query[int64](e, "SELECT count(*) FROM alert_history"), applied)
 	require.EqualValues(t, len(alerts),
