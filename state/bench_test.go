@@ -121,6 +121,7 @@ func BenchmarkRestore(b *testing.B) {
 
 // cpuTime is what the process has used of all cores: on a machine with other work, elapsed time says little.
 func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
 	var u syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())

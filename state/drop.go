@@ -15,11 +15,11 @@ func (s *Store) Drop(p Partition) error {
 	}
 	defer s.exit()
 	l := &Lease{s: s, p: p, holder: "drop", gone: make(chan struct{})}
-	cur, err := s.claim(l)
+	cur, claimed, err := s.claim(l)
 	switch {
 	case err != nil:
 		return fmt.Errorf("drop partition %s: %w", p, err)
-	case cur != nil:
+	case !claimed:
 		return fmt.Errorf("drop partition %s: %w by %s", p, ErrLeased, cur.holder)
 	}
 	defer l.end()

@@ -44,9 +44,9 @@ func TestGolden(t *testing.T) {
 		fmt.Sprintf("key-timer %x", appendTimerKey(nil, p, 1_700_000_000_000_000_000, group("a"))),
 		fmt.Sprintf("key-expiry %x", appendExpiryKey(nil, p, 1_700_000_000_000_000_000, group("a"))),
 		fmt.Sprintf("key-expiry-1969 %x", appendExpiryKey(nil, p, -1, group("a"))),
-		fmt.Sprintf("position %x", pos.append(nil)),
-		fmt.Sprintf("position-empty %x", empty.append(nil)),
-		fmt.Sprintf("progress %x", prog.append(nil)),
+		fmt.Sprintf("position %x", pos.encode()),
+		fmt.Sprintf("position-empty %x", empty.encode()),
+		fmt.Sprintf("progress %x", prog.encode()),
 	}
 	path, text := filepath.Join("testdata", "format-v1.txt"), strings.Join(lines, "\n")+"\n"
 	want, err := os.ReadFile(path)
@@ -58,24 +58,24 @@ func TestGolden(t *testing.T) {
 	require.NoError(t, err, "write it once with -rewrite-golden")
 	require.Equal(t, string(want), text)
 
-	gotPos, err := decodePosition(pos.append(nil))
+	gotPos, err := decodePosition(pos.encode())
 	require.NoError(t, err)
 	require.Equal(t, pos, gotPos)
-	gotPos, err = decodePosition(empty.append(nil))
+	gotPos, err = decodePosition(empty.encode())
 	require.NoError(t, err)
 	require.Equal(t, empty, gotPos)
-	gotProg, err := decodeProgress(prog.append(nil))
+	gotProg, err := decodeProgress(prog.encode())
 	require.NoError(t, err)
 	require.Equal(t, prog, gotProg)
 }
 
 func FuzzDecodePosition(f *testing.F) {
 	p := goldenPosition()
-	f.Add(p.append(nil))
-	f.Add((&Position{}).append(nil))
+	f.Add(p.encode())
+	f.Add((&Position{}).encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if p, err := decodePosition(b); err == nil {
-			again, err := decodePosition(p.append(nil))
+			again, err := decodePosition(p.encode())
 			require.NoError(t, err)
 			require.Equal(t, p, again)
 		}
@@ -84,12 +84,12 @@ func FuzzDecodePosition(f *testing.F) {
 
 func FuzzDecodeProgress(f *testing.F) {
 	p := goldenProgress()
-	f.Add(p.append(nil))
+	f.Add(p.encode())
 	b, _ := hex.DecodeString("01")
 	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if p, err := decodeProgress(b); err == nil {
-			again, err := decodeProgress(p.append(nil))
+			again, err := decodeProgress(p.encode())
 			require.NoError(t, err)
 			require.Equal(t, p, again)
 			for _, r := range p.runs {

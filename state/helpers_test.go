@@ -267,7 +267,7 @@ func contents(t testing.TB, s *Store, p Partition) map[string][]byte {
 func requireState(t testing.TB, s *Store, p Partition, want map[string][]byte) {
 	t.Helper()
 	got := contents(t, s, p)
-	require.Equal(t, len(want), len(got))
+	require.Len(t, got, len(want))
 	for k, v := range want {
 		require.Equal(t, v, got[k], "%q", k)
 	}

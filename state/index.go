@@ -18,12 +18,13 @@ type indexer struct {
 // not change is not written: most events move neither the day nor the timer.
 func (x *indexer) move(groupKey []byte, old window.Index, had bool, now window.Index, has bool) error {
 	oldDue, newDue := had && old.Due != 0, has && now.Due != 0
-	if oldDue && !(newDue && old.Due == now.Due) {
+	sameDue := oldDue && newDue && old.Due == now.Due
+	if oldDue && !sameDue {
 		if err := x.batch.Delete(x.timer(groupKey, old.Due), nil); err != nil {
 			return err
 		}
 	}
-	if newDue && !(oldDue && old.Due == now.Due) {
+	if newDue && !sameDue {
 		if err := x.batch.Set(x.timer(groupKey, now.Due), nil, nil); err != nil {
 			return err
 		}

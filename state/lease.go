@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -33,11 +34,11 @@ func (s *Store) Acquire(ctx context.Context, p Partition, holder string) (*Lease
 	}
 	l := &Lease{s: s, p: p, holder: holder, gone: make(chan struct{})}
 	for {
-		cur, err := s.claim(l)
+		cur, claimed, err := s.claim(l)
 		if err != nil {
 			return nil, fmt.Errorf("acquire partition %s: %w", p, err)
 		}
-		if cur == nil {
+		if claimed {
 			break
 		}
 		select {
@@ -53,20 +54,20 @@ func (s *Store) Acquire(ctx context.Context, p Partition, holder string) (*Lease
 	return l, nil
 }
 
-// claim gives the partition to l, or returns who has it.
-func (s *Store) claim(l *Lease) (*Lease, error) {
+// claim gives the partition to l, or tells who has it.
+func (s *Store) claim(l *Lease) (cur *Lease, claimed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
-		return nil, ErrClosed
+		return nil, false, ErrClosed
 	}
 	if cur := s.leases[l.p]; cur != nil {
-		return cur, nil
+		return cur, false, nil
 	}
 	s.epoch++
 	l.epoch = s.epoch
 	s.leases[l.p] = l
-	return nil, nil
+	return l, true, nil
 }
 
 // loadPosition reads the stored position; ok is false while there is none.
@@ -216,11 +217,7 @@ func (s *Store) position(p Partition) (Position, bool, error) {
 }
 
 // errStop ends an iteration early, without error.
-var errStop = stopError{}
-
-type stopError struct{}
-
-func (stopError) Error() string { return "stop" }
+var errStop = errors.New("stop")
 
 // iterate visits the keys in [lower, upper). Key and value are valid during the call only.
 func (s *Store) iterate(lower, upper []byte, fn func(key, value []byte) error) error {
@@ -235,7 +232,7 @@ func (s *Store) iterate(lower, upper []byte, fn func(key, value []byte) error) e
 		}
 		if err != nil {
 			_ = it.Close() // the first error is the one that counts
-			if err == errStop {
+			if errors.Is(err, errStop) {
 				return nil
 			}
 			return err

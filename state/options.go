@@ -70,18 +70,18 @@ type pebbleLog struct{ log *slog.Logger }
 
 func (l pebbleLog) Infof(format string, args ...any) {
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		l.log.Debug("pebble: " + fmt.Sprintf(format, args...))
+		l.log.Debug("pebble", "message", fmt.Sprintf(format, args...))
 	}
 }
 
 func (l pebbleLog) Errorf(format string, args ...any) {
-	l.log.Error("pebble: " + fmt.Sprintf(format, args...))
+	l.log.Error("pebble", "message", fmt.Sprintf(format, args...))
 }
 
 func (l pebbleLog) Fatalf(format string, args ...any) {
-	msg := "pebble: " + fmt.Sprintf(format, args...)
-	l.log.Error(msg)
-	panic(msg)
+	msg := fmt.Sprintf(format, args...)
+	l.log.Error("pebble cannot go on", "message", msg)
+	panic("pebble: " + msg)
 }
 
 var _ vfs.FS = kernelWAL{}

@@ -23,9 +23,9 @@ type ChangelogPosition struct {
 
 const positionVersion = 1
 
-func (p *Position) append(dst []byte) []byte {
+func (p *Position) encode() []byte {
 	be := binary.BigEndian
-	dst = append(dst, positionVersion)
+	dst := []byte{positionVersion}
 	dst = append(dst, p.ChangelogTopicID[:]...)
 	dst = be.AppendUint64(dst, uint64(p.ChangelogNext))
 	dst = be.AppendUint64(dst, uint64(p.AppliedAt))

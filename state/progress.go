@@ -31,9 +31,9 @@ const (
 	maxRuns         = 1<<16 - 1
 )
 
-func (p *progress) append(dst []byte) []byte {
+func (p *progress) encode() []byte {
 	be := binary.BigEndian
-	dst = append(dst, progressVersion)
+	dst := []byte{progressVersion}
 	dst = append(dst, p.topicID[:]...)
 	for _, n := range [...]int64{p.startedAt, p.next, p.records, p.bytes, p.seals, p.unsealed} {
 		dst = be.AppendUint64(dst, uint64(n))
@@ -101,7 +101,7 @@ func (s *Store) progress(p Partition) (at progress, ok bool, err error) {
 func (l *Lease) mark(at *progress) error {
 	b := l.s.db.NewBatch()
 	defer func() { _ = b.Close() }() // after Commit it has nothing left to fail at
-	if err := b.Set(prefix(l.p, storeProgress), at.append(nil), nil); err != nil {
+	if err := b.Set(prefix(l.p, storeProgress), at.encode(), nil); err != nil {
 		return err
 	}
 	return l.commit(b, nil)

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -18,6 +17,7 @@ import (
 
 // run runs n transactions, of which the first `applied` reach the store, with aborted transactions in between.
 func (m *sim) run(t testing.TB, s *Store, l *Lease, rng *rand.Rand, applied, n int) {
+	t.Helper()
 	m.keepHistory = true
 	for i := range n {
 		if i < applied {
@@ -518,7 +518,7 @@ func TestDropAndPrune(t *testing.T) {
 	}
 	require.NoError(t, s.Close())
 	_, err = s.Prune(0, 0)
-	require.True(t, errors.Is(err, ErrClosed))
+	require.ErrorIs(t, err, ErrClosed)
 	require.ErrorIs(t, s.Drop(p0), ErrClosed)
 	_, err = s.Digest(p0, nil)
 	require.ErrorIs(t, err, ErrClosed)

@@ -25,6 +25,7 @@ import (
 //	restore p=N [full] [stop=N]  from the position or in full; broken off after N records
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/script", func(t *testing.T, path string) {
+		t.Helper()
 		e := &script{t: t, cfg: testConfig(nil), sims: map[Partition]*sim{}}
 		e.fs = newCrashFS()
 		e.open()
@@ -50,6 +51,7 @@ func (e *script) open() {
 }
 
 func (e *script) run(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
 	p := Partition{}
 	if d.HasArg("p") {
 		d.ScanArgs(t, "p", &p.ID)
@@ -142,6 +144,7 @@ func (e *script) txn(d *datadriven.TestData, m *sim, l *Lease) string {
 }
 
 func ns(t *testing.T, s string) int64 {
+	t.Helper()
 	d, err := time.ParseDuration(s)
 	require.NoError(t, err)
 	return int64(d)

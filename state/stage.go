@@ -187,7 +187,7 @@ func (st *Stage) Apply(next map[Partition]ChangelogPosition) error {
 		}
 		positions[i] = Position{ChangelogTopicID: at.TopicID, ChangelogNext: at.Next, AppliedAt: now, Seal: p.seal}
 		st.key = appendPrefix(st.key[:0], p.lease.p, storePosition)
-		if err := st.batch.Set(st.key, positions[i].append(nil), nil); err != nil {
+		if err := st.batch.Set(st.key, positions[i].encode(), nil); err != nil {
 			return fmt.Errorf("apply: %w", err)
 		}
 	}

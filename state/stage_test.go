@@ -208,7 +208,7 @@ func TestStageRefuses(t *testing.T) {
 	require.ErrorContains(t, st.Apply(next), "applied or discarded")
 
 	st = s.NewStage()
-	recs, seal, err := m.stage(st, l, value)
+	_, _, err = m.stage(st, l, value)
 	require.NoError(t, err)
 	_, _, err = m.stage(st, l, value)
 	require.ErrorContains(t, err, "after the seal")
@@ -232,7 +232,7 @@ func TestStageRefuses(t *testing.T) {
 	a, b := s.NewStage(), s.NewStage()
 	_, _, err = m.stage(a, l, value)
 	require.NoError(t, err)
-	recs, seal, err = m.stage(b, l, value)
+	recs, seal, err := m.stage(b, l, value)
 	require.NoError(t, err)
 	require.NoError(t, a.Apply(next))
 	m.commit(recs, seal)

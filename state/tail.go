@@ -313,7 +313,7 @@ func (l *Lease) commit(b *pebble.Batch, pos *Position) error {
 	}
 	var err error
 	if pos != nil {
-		err = b.Set(prefix(l.p, storePosition), pos.append(nil), nil)
+		err = b.Set(prefix(l.p, storePosition), pos.encode(), nil)
 	} else {
 		err = b.Delete(prefix(l.p, storePosition), nil)
 	}

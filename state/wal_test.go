@@ -82,7 +82,7 @@ func childNoSync(s *Store) func() (uint64, error) {
 		n++
 		b := s.db.NewBatch()
 		pos := Position{Seal: topics.Seal{Sequence: n, Partitions: 4}}
-		if err := b.Set(prefix(p0, storePosition), pos.append(nil), nil); err != nil {
+		if err := b.Set(prefix(p0, storePosition), pos.encode(), nil); err != nil {
 			return 0, err
 		}
 		key := topics.AppendChunk(append(prefix(p0, storeData), group("b")...), uint32(n))
@@ -103,7 +103,7 @@ func killChild(t *testing.T, dir, mode string, n, stop int) uint64 {
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
-	defer in.Close()
+	defer func() { _ = in.Close() }() // the child is gone by then
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -205,11 +205,9 @@ func TestLostPageCache(t *testing.T) {
 		for i, m := range []*sim{a, b} {
 			pos, ok, err := s.position(m.p)
 			require.NoError(t, err)
-			want := map[string][]byte{}
 			if ok {
 				seq[i] = pos.Seal.Sequence
-				want = m.history[pos.Seal.Sequence]
-				requireState(t, s, m.p, want)
+				requireState(t, s, m.p, m.history[pos.Seal.Sequence])
 			} else {
 				require.Empty(t, contents(t, s, m.p))
 			}
