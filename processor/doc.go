@@ -72,9 +72,9 @@
 //     refused and its records come again: about one abort per worker and rebalance. To commit under the new
 //     generation instead would be wrong: the client joins again by itself after the group has expelled it, and the
 //     partitions may have been somebody else's in between.
-//   - A coordinator can lose sight of a transaction: a single broker that is killed and restarts may skip markers of
-//     one that was being committed, while partitions have no leader. Its records then stay open for ever. Restores
-//     wait, and name it; what it tore apart, the seal check finds.
+//   - A coordinator can drop the markers of a transaction that it ends while a partition has no leader (seen with a
+//     single broker that was killed, or taken for dead: "likely deleted already and hence can be skipped"). The records
+//     there stay open for ever. Restores wait, and name the transaction; what was torn apart, the seal check finds.
 //   - A producer that is fenced may have been fenced by the broker (its transaction took too long) or by another
 //     process of the same name. Only the group can tell: replaced asks it.
 package processor
