@@ -219,14 +219,15 @@ func (c *consumer) run(ctx context.Context, stored func()) error {
 		if err := c.storeAll(ctx, newBatch(fetches, c.position), stored); err != nil {
 			return err
 		}
-		if err := c.pollError(ctx, fetches); err == nil {
+		err := c.pollError(ctx, fetches)
+		if err == nil {
 			pause.Reset()
 			continue
-		} else if ctx.Err() != nil || isFinal(err) {
-			return err
-		} else {
-			c.ill(reading, fmt.Errorf("read alerts topic: %w", err))
 		}
+		if ctx.Err() != nil || isFinal(err) {
+			return err
+		}
+		c.ill(reading, fmt.Errorf("read alerts topic: %w", err))
 		if err := sleep(ctx, pause.NextBackOff()); err != nil {
 			return err
 		}

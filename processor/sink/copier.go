@@ -227,7 +227,7 @@ func queuePostpone(q *pgx.Batch, w *wanted, why string) {
 }
 
 func queueSettled(q *pgx.Batch, w *wanted, f *found, status string) {
-	args := []any{w.alertID, w.topic, w.partition, w.offset, status, topics.Escape(f.detailFor(w, status))}
+	args := []any{w.alertID, w.topic, w.partition, w.offset, status, topics.Escape(f.detailFor(status))}
 	if status == statusGone {
 		q.Queue(`
 			UPDATE alert_evidence SET status = $5, detail = $6, settled = now()

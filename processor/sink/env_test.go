@@ -43,7 +43,10 @@ type env struct {
 	adm     *kadm.Client
 }
 
-func newEnv(t testing.TB) *env { return newEnvOn(t, pgtest.NewDatabase(t)) }
+func newEnv(t testing.TB) *env {
+	t.Helper()
+	return newEnvOn(t, pgtest.NewDatabase(t))
+}
 
 func newEnvOn(t testing.TB, dsn string) *env {
 	t.Helper()

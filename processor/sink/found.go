@@ -105,7 +105,7 @@ func (f *found) statusFor(w *wanted, stored int64) string {
 
 func (f *found) missing() bool { return f.why == whyBeyondEnd || f.why == whyNoTopic }
 
-func (f *found) detailFor(w *wanted, status string) string {
+func (f *found) detailFor(status string) string {
 	switch {
 	case !f.there:
 		return f.why

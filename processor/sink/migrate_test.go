@@ -61,7 +61,7 @@ func TestMigrateStopsAtAForeignTable(t *testing.T) {
 	dsn := pgtest.NewDatabase(t)
 	conn, err := pgx.Connect(t.Context(), dsn)
 	require.NoError(t, err)
-	defer conn.Close(context.Background())
+	defer func() { _ = conn.Close(context.Background()) }()
 	_, err = conn.Exec(t.Context(), "CREATE TABLE sink_offsets (mine int)")
 	require.NoError(t, err)
 	_, err = Migrate(t.Context(), dsn)
@@ -77,7 +77,7 @@ func TestMigrateDoesNotWaitForever(t *testing.T) {
 	require.NoError(t, err)
 	conn, err := pgx.Connect(t.Context(), dsn)
 	require.NoError(t, err)
-	defer conn.Close(context.Background())
+	defer func() { _ = conn.Close(context.Background()) }()
 	err = pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
 		_, err := tx.Exec(t.Context(), "LOCK TABLE "+migrationTable)
 		require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestMigrateWithoutTheRightToCreateRoles(t *testing.T) {
 	admin := pgtest.Server(t).SuperuserDSN("postgres")
 	conn, err := pgx.Connect(t.Context(), admin)
 	require.NoError(t, err)
-	defer conn.Close(context.Background())
+	defer func() { _ = conn.Close(context.Background()) }()
 	_, err = conn.Exec(t.Context(), "CREATE DATABASE plain OWNER plain_owner")
 	require.NoError(t, err)
 	defer func() {

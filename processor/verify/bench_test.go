@@ -12,6 +12,7 @@ import (
 
 // typical is a signed event of about 750 bytes.
 func typical(tb testing.TB, v *verify.Verifier) []byte {
+	tb.Helper()
 	const head = `{"timestamp":"2026-03-14T09:26:53.589Z","action":"fhir.patient.read","status":"success",` +
 		`"id":"0195a1c2-7b34-7c1e-9f40-6f2d8f1f7a11","principalId":"dr-katherine.osei@stmarys.example",` +
 		`"organizationId":"org-st-marys","targetResourceType":"Patient","targetResourceId":"patient-00429317",` +
@@ -26,6 +27,7 @@ func typical(tb testing.TB, v *verify.Verifier) []byte {
 
 // check decodes and verifies.
 func check(tb testing.TB, v *verify.Verifier, e *topics.Event, s *verify.Scratch, value []byte) {
+	tb.Helper()
 	if r, err := e.Decode(value, nil, topics.DefaultLimits()); r != topics.ReasonNone {
 		tb.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 type ingestCommand struct {
 	Paths     []string      `arg:"" help:"Files or folders, - for stdin: JSON lines or CloudTrail."`
-	Format    string        `help:"Form of the files: auto, jsonl, cloudtrail." enum:"auto,jsonl,cloudtrail" default:"auto"`
+	Format    string        `help:"Form: auto, jsonl, cloudtrail." enum:"auto,jsonl,cloudtrail" default:"auto"`
 	FileOrder bool          `help:"Keep the order of the input. Default: sort by event time."`
 	Historic  bool          `help:"Judge as if it had been live: record time follows event time, and a tick ends the run."`
 	NoSign    bool          `help:"Do not sign. Default: events without hash are signed with verify.hmac_secret."`
