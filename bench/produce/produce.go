@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/bench/generate"
+	"tocsin/topics/provision"
 	"tocsin/topics"
 )
 
@@ -46,12 +47,13 @@ func CreateTopic(ctx context.Context, kafka []kgo.Opt, topic string, partitions 
 	}
 	defer cl.Close()
 	create, large, keep := "CreateTime", fmt.Sprint(maxBytes), "-1"
-	_, err = kadm.NewClient(cl).CreateTopic(ctx, partitions, 1, map[string]*string{
+	adm := kadm.NewClient(cl)
+	_, err = adm.CreateTopic(ctx, partitions, 1, map[string]*string{
 		"message.timestamp.type": &create, "max.message.bytes": &large, "retention.ms": &keep}, topic)
 	if err != nil {
 		return fmt.Errorf("create topic %s: %w", topic, err)
 	}
-	return nil
+	return provision.WaitVisible(ctx, adm, topic)
 }
 
 // Stream writes records and returns when all are acknowledged. It fails when one does not get the offset it must have.

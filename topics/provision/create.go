@@ -49,7 +49,11 @@ func Create(ctx context.Context, adm *kadm.Client, specs []topics.Spec, dryRun b
 	if dryRun {
 		return created, nil
 	}
-	return created, waitVisible(ctx, adm, specs)
+	names := make([]string, len(specs))
+	for i := range specs {
+		names[i] = specs[i].Name
+	}
+	return created, WaitVisible(ctx, adm, names...)
 }
 
 // A new topic is known to the controller first, and to the brokers that clients ask a moment later.
@@ -58,13 +62,9 @@ const (
 	visibleEvery  = 50 * time.Millisecond
 )
 
-// waitVisible returns when every topic can be seen with a leader for each partition, so that what starts next finds
-// it.
-func waitVisible(ctx context.Context, adm *kadm.Client, specs []topics.Spec) error {
-	names := make([]string, len(specs))
-	for i := range specs {
-		names[i] = specs[i].Name
-	}
+// WaitVisible returns when every topic can be seen with a leader for each partition, so that what starts next finds
+// it. After 15 s the error says which is not.
+func WaitVisible(ctx context.Context, adm *kadm.Client, names ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, visibleWithin)
 	defer cancel()
 	tick := time.NewTicker(visibleEvery)
