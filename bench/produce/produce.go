@@ -14,8 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/bench/generate"
-	"tocsin/topics/provision"
 	"tocsin/topics"
+	"tocsin/topics/provision"
 )
 
 // Config says where to.

@@ -166,7 +166,9 @@ func TestGeneratedOutages(t *testing.T) {
 	if long() {
 		away, n = 30*time.Second, 400_000
 	}
-	broker := kafkatest.Start(t, kafkatest.Config{})
+	broker := kafkatest.Start(t, kafkatest.Config{Properties: map[string]string{
+		"broker.session.timeout.ms": "120000", // the controller must not take a silent broker for dead, for the same reason
+	}})
 	dir := pgtest.TempDir(t)
 	database := pgtest.Start(t, embedded.PostgresConfig{Dir: dir})
 	require.NoError(t, database.CreateDatabase(t.Context(), "outages"))
@@ -175,10 +177,17 @@ func TestGeneratedOutages(t *testing.T) {
 	e.waitReady(p)
 	e.produce(g, 0, n/2, false)
 
-	// An orderly stop: a single broker that is killed can forget how far a transaction's markers had been written.
-	require.NoError(t, broker.Stop(t.Context()))
-	pause(t, away)
-	require.NoError(t, broker.Restart(t.Context()))
+	// Away is either stopped in order, or silent. It is not killed: a single broker that comes back can drop the markers
+	// of a transaction that was being ended, and then its records stay open for ever.
+	if long() {
+		require.NoError(t, broker.Stop(t.Context()))
+		pause(t, away)
+		require.NoError(t, broker.Restart(t.Context()))
+	} else {
+		require.NoError(t, broker.Pause())
+		pause(t, away)
+		broker.Resume()
+	}
 	e.produce(g, n/2, n*3/4, false)
 
 	port := database.Port()
