@@ -496,6 +496,21 @@ func (e *env) requireExact() {
 // digest gives the digests of all partitions of a store that is open.
 func (x *process) digest() string {
 	x.e.t.Helper()
+	committed := x.e.committed()
+	require.Eventually(x.e.t, func() bool { // what is committed reaches the store a moment later
+		infos, err := x.store.Partitions()
+		require.NoError(x.e.t, err)
+		applied := make(map[int32]int64)
+		for _, i := range infos {
+			applied[i.Partition.ID] = i.Position.Seal.Next
+		}
+		for id, at := range committed {
+			if applied[id] < at {
+				return false
+			}
+		}
+		return true
+	}, testTimeout, 5*time.Millisecond)
 	var b strings.Builder
 	for id := range x.e.partitions {
 		d, err := x.store.Digest(statePartition(id), func(window.Index) bool { return true })
