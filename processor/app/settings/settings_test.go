@@ -148,6 +148,7 @@ func TestEnvName(t *testing.T) {
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte("kafka:\n  brokers: [a, b]\n  secure: true\nrules:\n  x: {threshold: 3}\n"))
 	f.Add([]byte("a: &x\n  b: *x\n"))
+	f.Add([]byte("kafka: {brokers: [host:9092, ::1, x:*, 'q':1, h:~]}\nverify: {sources: {a:b: c, d:}}\n"))
 	f.Add([]byte("? [a]\n: b\n---\n!!binary x"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 1<<16 {

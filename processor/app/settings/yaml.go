@@ -9,6 +9,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // loadFile reads a YAML file of one document. It walks the syntax tree itself rather than have it decoded, for every
@@ -44,7 +45,14 @@ func syntaxError(name string, err error) error {
 	var y yaml.Error
 	if errors.As(err, &y) {
 		if tok := y.GetToken(); tok != nil && tok.Position != nil {
-			return &Error{Where: fmt.Sprintf("%s:%d", name, tok.Position.Line), Message: y.GetMessage()}
+			message, line := y.GetMessage(), tok.Position.Line
+			for ; tok != nil && tok.Position.Line == line; tok = tok.Prev {
+				if tightColon(tok) {
+					message += "; a value with a colon in it belongs in quotes here"
+					break
+				}
+			}
+			return &Error{Where: fmt.Sprintf("%s:%d", name, line), Message: message}
 		}
 		return &Error{Where: name, Message: y.GetMessage()}
 	}
@@ -95,6 +103,10 @@ func (l *yamlLoader) section(v reflect.Value, path string, n ast.Node) {
 			l.fail(e.Key, path, "this kind of key is not supported: write a plain name")
 			continue
 		}
+		if tight(e) {
+			l.fail(e.Key, path, "%s", noSpace(name))
+			continue
+		}
 		if !isOpen(v) && exact(have, name) == "" {
 			l.fail(e.Key, joinPath(path, name), "%s", unknown(name, have, false))
 			continue
@@ -133,8 +145,11 @@ func (l *yamlLoader) setLeaf(v reflect.Value, n ast.Node) error {
 		items := []string{}
 		for _, item := range n.Values {
 			text, ok := scalar(item)
+			if entry, one := onlyPair(item); one && !ok {
+				text, ok = joined(entry)
+			}
 			if !ok {
-				return errors.New("every item of the list must be a plain value")
+				return errors.New("every item of the list must be a plain value; one with a colon and a space goes in quotes")
 			}
 			items = append(items, text)
 		}
@@ -150,6 +165,9 @@ func (l *yamlLoader) setLeaf(v reflect.Value, n ast.Node) error {
 			value, ok2 := scalar(e.Value)
 			if !ok1 || !ok2 {
 				return errors.New("every entry must be a plain name and a plain value")
+			}
+			if tight(e) {
+				return errors.New(noSpace(name))
 			}
 			m[name] = value
 		}
@@ -170,6 +188,53 @@ func (l *yamlLoader) setLeaf(v reflect.Value, n ast.Node) error {
 		return fmt.Errorf("%s%w", shown(v, value), err)
 	}
 	return nil
+}
+
+// onlyPair gives the entry of a list's item that the parser took for a mapping without braces.
+func onlyPair(item ast.Node) (*ast.MappingValueNode, bool) {
+	if m, ok := item.(*ast.MappingNode); ok && len(m.Values) == 1 && m.Start.Type != token.MappingStartType {
+		return m.Values[0], true
+	}
+	entry, ok := item.(*ast.MappingValueNode)
+	return entry, ok
+}
+
+// tight says whether the colon of an entry has no space behind it, as in host:9092. In YAML it then separates nothing
+// unless the name is quoted (YAML 1.2.2, 7.3.3 and 7.4.2); the parser splits there wherever braces are open.
+func tight(e *ast.MappingValueNode) bool {
+	return e.Value != nil && tightColon(e.Start)
+}
+
+func tightColon(colon *token.Token) bool {
+	name, value := colon.Prev, colon.Next
+	if colon.Type != token.MappingValueType || name == nil || value == nil ||
+		name.Indicator == token.QuotedScalarIndicator ||
+		value.Type == token.MappingStartType || value.Type == token.SequenceStartType {
+		return false
+	}
+	return value.Position.Line == colon.Position.Line && value.Position.Column == colon.Position.Column+1
+}
+
+// joined puts together a plain value that the parser has split.
+func joined(e *ast.MappingValueNode) (text string, ok bool) {
+	before, ok := scalar(e.Key)
+	if !ok || !tight(e) {
+		return "", false
+	}
+	after, ok := scalar(e.Value)
+	if e.Value.Type() == ast.NullType {
+		after, ok = strings.TrimSpace(e.Value.GetToken().Value), true // null or ~ is but text here
+	}
+	if !ok || e.Value.GetToken().Indicator == token.QuotedScalarIndicator || strings.Contains(after, ": ") {
+		return "", false
+	}
+	return before + ":" + after, true
+}
+
+// noSpace is the complaint about a colon without a space where there must be a name and a value. It shows only the name: the
+// value may be a secret.
+func noSpace(name string) string {
+	return fmt.Sprintf("there is no space after %q: write one, or quotes around a name that has a colon in it", name+":")
 }
 
 // scalar gives the text of a plain value: numbers and booleans as they are written.
