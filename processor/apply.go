@@ -21,6 +21,7 @@ func (w *worker) apply(s *session, stage *state.Stage, seals []topics.Seal) erro
 	if err := stage.Apply(next); err != nil {
 		return fmt.Errorf("apply a committed transaction: %w", err)
 	}
+	s.at(PointApplied)
 	for i, part := range b.touched {
 		part.eng.Committed(seals[i])
 		part.committed = position{next: seals[i].Next, epoch: part.epoch}
@@ -29,5 +30,6 @@ func (w *worker) apply(s *session, stage *state.Stage, seals []topics.Seal) erro
 	}
 	b.touched = b.touched[:0]
 	w.proc.metrics.observe(&b.out.fx, b.taken, b.out.size())
+	s.at(PointPublished)
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 func (w *worker) assigned(ctx context.Context, cl *kgo.Client, added map[string][]int32) {
 	ids := added[w.proc.config.Topics.Input]
 	if len(ids) > 0 {
+		w.proc.config.at(PointAssigned, ids[0])
 		cl.PauseFetchPartitions(map[string][]int32{w.proc.config.Topics.Input: ids})
 		w.log.Info("partitions assigned", "partitions", ids)
 	}
@@ -35,18 +36,19 @@ func (w *worker) assigned(ctx context.Context, cl *kgo.Client, added map[string]
 
 // revoked gives partitions up: the group wants them elsewhere.
 func (w *worker) revoked(_ context.Context, _ *kgo.Client, removed map[string][]int32) {
-	w.giveUp("revoked", removed[w.proc.config.Topics.Input])
+	w.giveUp(PointRevoked, removed[w.proc.config.Topics.Input])
 }
 
 // lost gives partitions up that the group has taken already.
 func (w *worker) lost(_ context.Context, _ *kgo.Client, removed map[string][]int32) {
-	w.giveUp("lost", removed[w.proc.config.Topics.Input])
+	w.giveUp(PointLost, removed[w.proc.config.Topics.Input])
 }
 
 // giveUp forgets partitions and releases their leases. The state stays in the store, for a short restore should they
 // come back; to release begins a flush of it.
-func (w *worker) giveUp(how string, ids []int32) {
+func (w *worker) giveUp(how Point, ids []int32) {
 	if len(ids) > 0 {
+		w.proc.config.at(how, ids[0])
 		w.log.Info("partitions given up", "how", how, "partitions", ids)
 	}
 	for _, id := range ids {
@@ -75,11 +77,13 @@ func (w *worker) handOver(part *partition) {
 	if part.gone {
 		w.mu.Unlock()
 		w.release(part)
+		w.proc.config.at(PointHandedBack, part.id)
 		return
 	}
 	part.handed = true
 	w.ready = append(w.ready, part)
 	w.mu.Unlock()
+	w.proc.config.at(PointHandedOver, part.id)
 	w.wakeUp()
 }
 
@@ -104,6 +108,7 @@ func (w *worker) admit(s *session) {
 			h.State, h.Detail, h.Restore, h.Next = Running, "", nil, part.committed.next
 		})
 		s.cl.ResumeFetchPartitions(map[string][]int32{input: {part.id}})
+		w.proc.config.at(PointAdmitted, part.id)
 	}
 }
 
@@ -121,6 +126,7 @@ func (w *worker) stop(part *partition, why *StopError) {
 func (w *worker) release(part *partition) {
 	if part.lease != nil {
 		part.lease.Release()
+		w.proc.config.at(PointReleased, part.id)
 	}
 }
 

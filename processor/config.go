@@ -91,6 +91,10 @@ type Config struct {
 	WatchEvery time.Duration
 	// DeadLetterMaxBytes is the largest record the dead-letter topic takes. 0: read from the topic at start.
 	DeadLetterMaxBytes int
+
+	// Probe, in tests, is called where a named point is reached, on the goroutine that reaches it, with the partition it
+	// is about or -1. In PointAssigned, PointRevoked, PointLost and PointReleased it must not block.
+	Probe func(at Point, partition int32)
 }
 
 // Defaults, see the fields of [Config].

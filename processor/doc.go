@@ -11,6 +11,7 @@
 //	session.go      the transaction as Kafka sees it; outcome.go says what became of it
 //	apply.go        the store follows
 //	offsets.go      what an operator can do about a stopped partition
+//	point.go        the places at which tests kill or hold up the loop
 //
 // # The transaction
 //

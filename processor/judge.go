@@ -56,6 +56,7 @@ func (w *worker) judge(ctx context.Context, s *session) (full bool, err error) {
 			b.out.emit(ctx, p.part.id, p.records[:taken])
 			b.taken += taken
 			p.records = p.records[taken:]
+			w.proc.config.at(PointJudged, p.part.id)
 			if err != nil || full {
 				return full, err
 			}
@@ -87,6 +88,7 @@ func (w *worker) judgeChunk(
 			return i, false, engineError(part.id, r.Offset, err)
 		}
 		if !done {
+			config.at(PointSplit, part.id)
 			return i, true, nil // the timers fired so far are committed, with the offset still before this record
 		}
 		if err := part.eng.Step(&prepared[i], &b.out.fx); err != nil {

@@ -47,9 +47,11 @@ type offset struct {
 // it is nil for committed only. ctx must not be one that ends with the caller's patience: cancelling a commit under
 // way makes its outcome unknown. The caller must not poll until end has returned.
 func (s *session) end(ctx context.Context, offsets []offset) (outcome, error) {
+	s.at(PointFlush)
 	if err := s.cl.Flush(ctx); err != nil {
 		return unknown, fmt.Errorf("flush the transaction: %w", err)
 	}
+	s.at(PointFlushed)
 	if err := s.produced.failure(); err != nil {
 		return s.abort(ctx, offsets, fmt.Errorf("produce: %w", err))
 	}
@@ -57,9 +59,11 @@ func (s *session) end(ctx context.Context, offsets []offset) (outcome, error) {
 		// The client takes an end without any acknowledged record for done without asking the broker.
 		return s.abort(ctx, offsets, errors.New("no record was produced, not even a seal"))
 	}
+	s.at(PointOffsets)
 	if err := s.commitOffsets(ctx, offsets); err != nil {
 		return s.abort(ctx, offsets, fmt.Errorf("commit the input offsets: %w", err))
 	}
+	s.at(PointEnd)
 	err := s.cl.EndTransaction(ctx, kgo.TryCommit)
 	switch {
 	case err == nil:
@@ -77,6 +81,7 @@ func (s *session) end(ctx context.Context, offsets []offset) (outcome, error) {
 // those of before; why is the error returned.
 func (s *session) abort(ctx context.Context, offsets []offset, why error) (outcome, error) {
 	s.open = false
+	s.at(PointAbort)
 	if err := s.cl.AbortBufferedRecords(ctx); err != nil {
 		return unknown, fmt.Errorf("%w; and to drop the records: %w", why, err)
 	}
@@ -88,6 +93,7 @@ func (s *session) abort(ctx context.Context, offsets []offset, why error) (outco
 	if _, _, err := s.cl.ProducerID(ctx); err != nil {
 		return unknown, fmt.Errorf("%w; and to renew the producer id: %w", why, err)
 	}
+	s.at(PointAbortEnded)
 	if err := s.verifyOffsets(ctx, offsets); err != nil {
 		return unknown, fmt.Errorf("%w; and to check that nothing was committed: %w", why, err)
 	}

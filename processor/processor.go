@@ -34,12 +34,11 @@ type Processor struct {
 	warnings []string
 }
 
-// hooks are for tests: each shows what would happen if the processor did otherwise.
+// hooks are for tests: each shows what would happen if the processor did otherwise. Where it only is to be watched,
+// killed or held up, there is [Config.Probe].
 type hooks struct {
 	// pollAhead polls while the transaction ends and goes on with what it got.
 	pollAhead bool
-	// ended is called with each outcome.
-	ended func(worker int, result outcome, err error)
 }
 
 // New checks the configuration. Nothing is connected to yet.
@@ -82,6 +81,7 @@ func (p *Processor) Run(ctx context.Context) error {
 	p.config.Log.Info("processor runs", "app", p.config.App, "instance", p.config.Instance, "workers", n,
 		"partitions", p.cluster.partitions)
 	err := group.Wait()
+	p.config.at(PointFlushState, noPartition)
 	if flushErr := p.config.Store.Flush(); flushErr != nil {
 		err = errors.Join(err, fmt.Errorf("flush the state: %w", flushErr))
 	}
@@ -104,6 +104,7 @@ func (p *Processor) newSession(cl *kgo.Client, worker int) *session {
 		cl: cl, group: c.App, txnID: c.memberID(worker), instance: c.memberID(worker),
 		input: c.Topics.Input, inputID: p.cluster.inputID, version1: p.cluster.version1,
 		produced: produced{changelog: c.Topics.Changelog, ends: ends},
+		at:       func(point Point) { c.at(point, noPartition) },
 	}
 }
 
@@ -138,13 +139,8 @@ func (p *Processor) returnCores(n int) { p.busy.Add(-int32(n)) }
 
 // hooked ends a transaction, with what a test wants to happen meanwhile.
 func (w *worker) hooked(ctx context.Context, s *session, end func() (outcome, error)) (outcome, error) {
-	h := &w.proc.hooks
-	if h.pollAhead {
+	if w.proc.hooks.pollAhead {
 		w.ahead = append(w.ahead, w.poll(ctx, s, 20*time.Millisecond, 100)...)
 	}
-	result, err := end()
-	if h.ended != nil {
-		h.ended(w.number, result, err)
-	}
-	return result, err
+	return end()
 }

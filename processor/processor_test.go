@@ -70,8 +70,15 @@ func TestEndOutcomes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEnv(t, 2)
 			seen := make(chan outcome, 10_000)
-			x := e.prepare(t.TempDir(), func(c *Config) { c.Workers = 1 })
-			x.p.hooks.ended = func(_ int, o outcome, _ error) { seen <- o }
+			ends := map[Point]outcome{PointCommitted: committed, PointAborted: aborted, PointUnknown: unknown}
+			x := e.prepare(t.TempDir(), func(c *Config) {
+				c.Workers = 1
+				c.Probe = func(at Point, _ int32) {
+					if o, ok := ends[at]; ok {
+						seen <- o
+					}
+				}
+			})
 			x.run()
 			e.sendMany(0, 60)
 			e.drain()

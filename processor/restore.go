@@ -48,6 +48,7 @@ func (w *worker) restore(ctx context.Context, part *partition) {
 		w.log.Warn("restore failed, it is tried again", "partition", part.id, "after", retry, "error", err)
 		part.status.update(func(h *PartitionHealth) { h.Detail = err.Error() })
 		w.proc.metrics.restoreRetries.Inc()
+		w.proc.config.at(PointRestoreRetried, part.id)
 		if !pause(ctx, retry) {
 			w.release(part)
 			return
@@ -58,6 +59,7 @@ func (w *worker) restore(ctx context.Context, part *partition) {
 
 func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 	p := w.proc
+	p.config.at(PointRestoring, part.id)
 	if part.id >= p.cluster.partitions {
 		return stopf(part.id, CauseCount, "start under a new application id: keys have moved between partitions",
 			"the input topic has grown to more than the %d partitions it had when the state was built", p.cluster.partitions)
@@ -69,6 +71,7 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 		}
 		part.lease = lease
 	}
+	p.config.at(PointLeased, part.id)
 	if err := p.acquireRestore(ctx); err != nil {
 		return err
 	}
@@ -78,9 +81,11 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 	if err != nil {
 		return err
 	}
+	p.config.at(PointOffsetRead, part.id)
 	if err := w.restoreState(ctx, part); err != nil {
 		return err
 	}
+	p.config.at(PointRestored, part.id)
 	pos, _, err := part.lease.Position()
 	if err != nil {
 		return err
@@ -89,10 +94,12 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 	if err := checkSeal(part.id, &pos.Seal, committed.next, p.cluster.inputID, p.cluster.partitions); err != nil {
 		return err
 	}
+	p.config.at(PointSealChecked, part.id)
 	part.epoch = committed.epoch
 	if err := p.build(part, 0); err != nil {
 		return stopState(part.id, err)
 	}
+	p.config.at(PointBuilt, part.id)
 	return w.firstLag(ctx, part, committed.next)
 }
 
@@ -136,6 +143,7 @@ func (w *worker) restoreState(ctx context.Context, part *partition) error {
 	if err != nil {
 		return err
 	}
+	p.config.at(PointBoundsRead, part.id)
 	pos, ok, err := part.lease.Position()
 	if err != nil {
 		return err
@@ -193,6 +201,7 @@ func (w *worker) restoreAs(ctx context.Context, part *partition, mode state.Mode
 			part.status.update(func(h *PartitionHealth) {
 				h.Restore.Next, h.Restore.Records = next, h.Restore.Records+int64(records)
 			})
+			p.config.at(PointRestoreChunk, part.id)
 		},
 	}
 	at, err := reader.Read(ctx, from, ends.high, func(rec *kgo.Record) error {
@@ -204,6 +213,7 @@ func (w *worker) restoreAs(ctx context.Context, part *partition, mode state.Mode
 	if err != nil {
 		return err
 	}
+	p.config.at(PointRestoreRead, part.id)
 	result, err := r.Finish(at)
 	if err != nil {
 		return err

@@ -28,6 +28,8 @@ type session struct {
 	member     string
 	generation int32 // of the group when the transaction began: the fence
 	produced   produced
+
+	at func(Point) // tells the probe
 }
 
 // begin opens a transaction. The records polled before belong to the group generation noted here: rebalances are

@@ -36,6 +36,9 @@ func (w *worker) turn(ctx context.Context, s *session, fetches kgo.Fetches) (aga
 	// Nothing here ends with the caller's ctx: what has been begun is finished, and the watchdog bounds how long it
 	// takes.
 	working := context.WithoutCancel(ctx)
+	if len(b.pending) > 0 {
+		s.at(PointPolled)
+	}
 	for len(b.pending) > 0 {
 		if ctx.Err() != nil && !s.open {
 			return false, nil // shutting down, between two transactions: what is left comes again after the restart
@@ -54,9 +57,11 @@ func (w *worker) turn(ctx context.Context, s *session, fetches kgo.Fetches) (aga
 // transact makes one transaction of pending records, and polls for more while it has time and room.
 func (w *worker) transact(ctx, working context.Context, s *session) (again bool, err error) {
 	b := &w.batch
+	s.at(PointBegin)
 	if err := s.begin(); err != nil {
 		return false, err
 	}
+	s.at(PointBegun)
 	b.out.reset()
 	b.taken, b.started = 0, w.proc.config.Now()
 	for {
@@ -104,10 +109,12 @@ func (w *worker) commit(ctx context.Context, s *session) (again bool, err error)
 	result, err := w.end(ctx, s, offsets)
 	switch result {
 	case committed:
+		s.at(PointCommitted)
 		return false, w.apply(s, stage, seals)
 	case aborted:
 		return w.rollBack(s, err)
 	}
+	s.at(PointUnknown)
 	return false, w.notCommitted(ctx, s, err)
 }
 
@@ -143,11 +150,13 @@ func (w *worker) write(ctx context.Context, part *partition, stage *state.Stage)
 	if err != nil {
 		return topics.Seal{}, stopState(part.id, err)
 	}
+	w.proc.config.at(PointChanged, part.id)
 	seal, err := stage.Seal(part.lease, part.seal())
 	if err != nil {
 		return topics.Seal{}, stopState(part.id, err)
 	}
 	b.out.seal(ctx, &seal)
+	w.proc.config.at(PointSealed, part.id)
 	return seal, nil
 }
 
@@ -193,6 +202,7 @@ func (w *worker) notCommitted(ctx context.Context, s *session, err error) error 
 // their decoded state with them), and the client's position goes back to what is committed, for what was judged and
 // for what was only polled.
 func (w *worker) rollBack(s *session, why error) (again bool, err error) {
+	s.at(PointAborted)
 	reason := abortReason(why)
 	w.proc.metrics.aborts.WithLabelValues(reason).Inc()
 	level := slog.LevelWarn
@@ -230,6 +240,7 @@ func (w *worker) rollBack(s *session, why error) (again bool, err error) {
 	}
 	b.pending, b.touched = nil, nil
 	s.seek(back)
+	s.at(PointRolledBack)
 	return true, nil
 }
 

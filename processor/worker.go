@@ -80,6 +80,7 @@ func fatal(err error) bool {
 
 // work runs one client until ctx ends or an error leaves nothing but a new one.
 func (w *worker) work(ctx context.Context) error {
+	w.proc.config.at(PointStarting, noPartition)
 	living, kill := context.WithCancel(context.WithoutCancel(ctx)) // what the client does must not end with ctx
 	defer kill()
 	cl, err := w.proc.newGroupClient(living, w.number, groupCallbacks{
@@ -96,6 +97,7 @@ func (w *worker) work(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("get a producer id: %w", err)
 	}
+	w.proc.config.at(PointIdentified, noPartition)
 	s := w.proc.newSession(cl, w.number)
 	w.batch.begin(w.proc, s)
 	aborts := 0
@@ -126,6 +128,7 @@ const closePatience = time.Second
 
 // shut closes the client, which revokes what is assigned, and waits for the restores.
 func (w *worker) shut(cl *kgo.Client, kill context.CancelFunc) {
+	w.proc.config.at(PointClosing, noPartition)
 	impatient := time.AfterFunc(closePatience, kill)
 	defer impatient.Stop()
 	cl.CloseAllowingRebalance()
@@ -136,7 +139,7 @@ func (w *worker) shut(cl *kgo.Client, kill context.CancelFunc) {
 	}
 	w.ready, w.joined = nil, false
 	w.mu.Unlock()
-	w.giveUp("dropped with their client", left)
+	w.giveUp(PointLost, left)
 	w.restores.Wait()
 }
 
