@@ -79,6 +79,7 @@ func (l *Lease) beginFull(at *progress, old []run) error {
 	if err := l.mark(at); err != nil {
 		return fmt.Errorf("mark restore: %w", err)
 	}
+	l.s.at(PointMarked)
 	l.s.removeRuns(old)
 	return nil
 }
@@ -146,10 +147,15 @@ func (f *full) write(c *filled) error {
 	if err != nil {
 		return err
 	}
+	l.s.at(PointRun)
 	c.chunk.reset()
 	f.runs = append(f.runs, r)
 	c.at.runs = f.runs
-	return l.mark(&c.at)
+	if err := l.mark(&c.at); err != nil {
+		return err
+	}
+	l.s.at(PointRunKept)
+	return nil
 }
 
 func (f *full) abort() {
@@ -177,9 +183,11 @@ func (f *full) finish(next int64) error {
 	if m.sum != f.at.seal.Sum {
 		return f.failed(f.disagrees(m.sum, m.live))
 	}
+	l.s.at(PointMerged)
 	if err := l.replace(tables, m.indexes); err != nil {
 		return err
 	}
+	l.s.at(PointReplaced)
 	b := l.s.db.NewBatch()
 	defer func() { _ = b.Close() }() // after Commit it has nothing left to fail at
 	if err := b.Delete(prefix(l.p, storeProgress), nil); err != nil {
@@ -188,6 +196,7 @@ func (f *full) finish(next int64) error {
 	if err := l.commit(b, l.positionAt(f.at.topicID, next, &f.at.seal)); err != nil {
 		return err
 	}
+	l.s.at(PointFull)
 	l.s.removeRuns(f.runs)
 	return nil
 }

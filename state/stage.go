@@ -192,9 +192,11 @@ func (st *Stage) Apply(next map[Partition]ChangelogPosition) error {
 		}
 	}
 	st.s.dirty.Store(true)
+	st.s.at(PointApply)
 	if err := st.batch.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("apply: %w", err)
 	}
+	st.s.at(PointApplied)
 	for i, p := range st.parts {
 		p.lease.pos, p.lease.hasPos = positions[i], true
 		st.s.metrics.applied(p.changes)

@@ -49,6 +49,8 @@ type Config struct {
 	Log *slog.Logger
 	// Registerer gets the store's metrics until Close; nil has none.
 	Registerer prometheus.Registerer
+	// Probe, in tests, is called where a named point is reached, on the goroutine that reaches it. It must not block.
+	Probe func(at Point)
 	// ReadOnly opens for inspection: nothing is written, leases can be had but stages and restores cannot.
 	ReadOnly bool
 }
@@ -211,10 +213,12 @@ func (s *Store) Flush() error {
 	if s.cfg.ReadOnly || !s.dirty.Swap(false) {
 		return nil
 	}
+	s.at(PointFlush)
 	if err := s.db.Flush(); err != nil {
 		s.dirty.Store(true)
 		return fmt.Errorf("flush state: %w", err)
 	}
+	s.at(PointFlushed)
 	return nil
 }
 

@@ -293,7 +293,12 @@ func (t *tail) write(next int64) error {
 	}
 	clear(t.overlay)
 	t.bytes = 0
-	return l.commit(b, l.positionAt(t.r.cfg.TopicID, next, &t.last))
+	s.at(PointTail)
+	if err := l.commit(b, l.positionAt(t.r.cfg.TopicID, next, &t.last)); err != nil {
+		return err
+	}
+	s.at(PointTailDone)
+	return nil
 }
 
 func (t *tail) abort() { t.overlay = nil }
