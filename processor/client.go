@@ -13,8 +13,8 @@ import (
 const (
 	maxDecompress   = 64 << 20  // bytes of one input batch after decompression; a larger one is a dead letter
 	batchBytes      = 1_000_012 // of every topic but the dead letters: under max.message.bytes of all of them
-	fetchMaxBytes   = 16 << 20  // of one fetch answer
-	fetchMaxPerPart = 4 << 20
+	fetchMaxBytes   = 4 << 20   // of one fetch answer, compressed: a client holds two
+	fetchMaxPerPart = 1 << 20
 )
 
 // groupCallbacks are the calls the client makes on its own goroutines while no poll's result is being worked on
@@ -54,6 +54,7 @@ func (p *Processor) newGroupClient(ctx context.Context, worker int, calls groupC
 		// fetch.max.wait.ms; the client's own is 5 s.
 		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.MaxDecompressBatchBytes(maxDecompress),
+		kgo.WithPools(newPool()),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(calls.assigned),
 		kgo.OnPartitionsRevoked(calls.revoked),

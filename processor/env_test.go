@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -386,18 +387,15 @@ func (e *env) drain() {
 		return err == nil && ends.Error() == nil
 	}, testTimeout, 20*time.Millisecond)
 	var at map[int32]int64
-	for deadline := time.Now().Add(testTimeout); ; {
+	ok := assert.Eventually(e.t, func() bool {
 		at = e.committed()
 		done := true
 		ends.Each(func(o kadm.ListedOffset) {
 			done = done && (o.Offset == 0 || at[o.Partition] >= o.Offset)
 		})
-		if done {
-			return
-		}
-		require.True(e.t, time.Now().Before(deadline), "not everything was judged: %v", at)
-		time.Sleep(20 * time.Millisecond)
-	}
+		return done
+	}, testTimeout, 20*time.Millisecond)
+	require.True(e.t, ok, "not everything was judged: %v", at)
 }
 
 // expected judges the input again, in one go, without store, transactions or restarts.
@@ -412,13 +410,14 @@ func (e *env) expected() (alerts []string, counts topics.Counts) {
 			Partition: p, Partitions: e.partitions, Loader: noLoader{}, CacheBytes: 1 << 30,
 		})
 		var fx engine.Effects
+		var scratch engine.Scratch
 		var prepared engine.Prepared
 		for _, r := range records {
 			rec := engine.Record{Offset: r.Offset, Timestamp: recordTime(r.Timestamp), Key: r.Key, Value: r.Value}
 			for _, h := range r.Headers {
 				rec.Headers = append(rec.Headers, topics.Header{Key: h.Key, Value: h.Value})
 			}
-			e.engine.Prepare(&rec, &prepared)
+			e.engine.Prepare(&rec, &scratch, &prepared)
 			done, err := part.Advance(rec.Timestamp, 1<<30, &fx)
 			require.NoError(e.t, err)
 			require.True(e.t, done)

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	chunkRecords    = 1024 // prepared at once
-	parallelRecords = 256  // a chunk from this size on is prepared by several goroutines, if cores are free
+	// chunkRecords are prepared at once: few enough for what is prepared to stay in a core's cache until it is judged.
+	chunkRecords    = 256
+	parallelRecords = 128 // a chunk from this size on is prepared by several goroutines, if cores are free
 )
 
 // batch is what a worker has in its hands: records polled and not judged, and the transaction that is open. It
@@ -22,11 +23,12 @@ const (
 type batch struct {
 	proc    *Processor
 	pending []pending
-	touched []*partition // in the open transaction
-	stopped []*partition // stopped since the last transaction ended; their leases are released at its end
-	taken   int          // input records in the open transaction
-	started time.Time    // of the open transaction: when its first records were polled
-	restart string       // why the client must be replaced after the transaction; "" for not
+	judged  [][]*kgo.Record // taken from pending in the open transaction; recycled at its end
+	touched []*partition    // in the open transaction
+	stopped []*partition    // stopped since the last transaction ended; their leases are released at its end
+	taken   int             // input records in the open transaction
+	started time.Time       // of the open transaction: when its first records were polled
+	restart string          // why the client must be replaced after the transaction; "" for not
 	out     output
 
 	preparer Preparer
@@ -55,6 +57,7 @@ func (w *worker) judge(ctx context.Context, s *session) (full bool, err error) {
 			taken, full, err := w.judgeChunk(p.part, p.records[:n])
 			b.out.emit(ctx, p.part.id, p.records[:taken])
 			b.taken += taken
+			b.judged = append(b.judged, p.records[:taken])
 			p.records = p.records[taken:]
 			w.proc.config.at(PointJudged, p.part.id)
 			if err != nil || full {
@@ -169,3 +172,15 @@ func (b *batch) sweep(w *worker) {
 }
 
 var errNothing = errors.New("there is nothing to commit")
+
+// recycle gives the memory of a committed transaction's input back to the client. Nothing points into it any more: all
+// that was produced has been acknowledged.
+func (b *batch) recycle() {
+	for i, records := range b.judged {
+		for _, r := range records {
+			r.Recycle()
+		}
+		b.judged[i] = nil
+	}
+	b.judged = b.judged[:0]
+}

@@ -17,6 +17,7 @@ type Preparer struct {
 	records  []engine.Record
 	prepared []engine.Prepared
 	headers  []topics.Header
+	scratch  []*engine.Scratch // one per goroutine
 }
 
 // Prepare prepares records with this many helping goroutines beside the caller's. Both results are in the order of
@@ -25,6 +26,9 @@ func (p *Preparer) Prepare(e *engine.Engine, records []*kgo.Record, helpers int)
 	for len(p.prepared) < len(records) {
 		p.prepared = append(p.prepared, engine.Prepared{})
 		p.records = append(p.records, engine.Record{})
+	}
+	for len(p.scratch) <= helpers {
+		p.scratch = append(p.scratch, new(engine.Scratch))
 	}
 	p.headers = p.headers[:0]
 	for i, r := range records {
@@ -36,16 +40,17 @@ func (p *Preparer) Prepare(e *engine.Engine, records []*kgo.Record, helpers int)
 	var wg sync.WaitGroup
 	for h := 1; h <= helpers; h++ {
 		from, to := min(h*share, len(records)), min((h+1)*share, len(records))
-		wg.Go(func() { p.some(e, from, to) })
+		scratch := p.scratch[h]
+		wg.Go(func() { p.some(e, scratch, from, to) })
 	}
-	p.some(e, 0, min(share, len(records)))
+	p.some(e, p.scratch[0], 0, min(share, len(records)))
 	wg.Wait()
 	return p.records[:len(records)], p.prepared[:len(records)]
 }
 
-func (p *Preparer) some(e *engine.Engine, from, to int) {
+func (p *Preparer) some(e *engine.Engine, s *engine.Scratch, from, to int) {
 	for i := from; i < to; i++ {
-		e.Prepare(&p.records[i], &p.prepared[i])
+		e.Prepare(&p.records[i], s, &p.prepared[i])
 	}
 }
 

@@ -63,7 +63,7 @@ func (w *worker) transact(ctx, working context.Context, s *session) (again bool,
 	}
 	s.at(PointBegun)
 	b.out.reset()
-	b.taken, b.started = 0, w.proc.config.Now()
+	b.taken, b.judged, b.started = 0, b.judged[:0], w.proc.config.Now()
 	for {
 		full, err := w.judge(working, s)
 		if err != nil {
@@ -110,6 +110,7 @@ func (w *worker) commit(ctx context.Context, s *session) (again bool, err error)
 	switch result {
 	case committed:
 		s.at(PointCommitted)
+		b.recycle()
 		return false, w.apply(s, stage, seals)
 	case aborted:
 		return w.rollBack(s, err)
@@ -225,6 +226,7 @@ func (w *worker) rollBack(s *session, why error) (again bool, err error) {
 	for _, p := range b.pending {
 		rewind(p.part)
 	}
+	b.judged = nil // not recycled: that an abort has let go of every record is for the client to know
 	for _, part := range b.touched {
 		rewind(part)
 		if part.err != nil {

@@ -85,6 +85,7 @@ func runEngine(t testing.TB, g *generate.Generator, secret []byte, partitions in
 		s := store{}
 		part := e.NewPartition(engine.PartitionConfig{Partition: p, Partitions: partitions, Loader: s, CacheBytes: 1 << 20})
 		var fx engine.Effects
+		var scratch engine.Scratch
 		var pr engine.Prepared
 		var sequence uint64
 		commit := func() {
@@ -105,7 +106,7 @@ func runEngine(t testing.TB, g *generate.Generator, secret []byte, partitions in
 			fx.Reset()
 		}
 		step := func(r *engine.Record) {
-			e.Prepare(r, &pr)
+			e.Prepare(r, &scratch, &pr)
 			for {
 				done, err := part.Advance(r.Timestamp, 1000, &fx)
 				require.NoError(t, err)

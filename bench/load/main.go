@@ -135,11 +135,19 @@ func (o *options) measure(ctx context.Context, brokers []string) error {
 	fmt.Fprintf(os.Stderr, "\rproduced %d records, %.0f MB, in %s (%.0f/s)\n", written.Records, float64(written.Bytes)/1e6,
 		written.Elapsed.Round(time.Millisecond), float64(written.Records)/written.Elapsed.Seconds())
 
-	// A new cluster makes its coordinators' topics at first use, and a Java machine compiles what it runs often.
+	// A new cluster makes its coordinators' topics at first use, and a Java machine compiles what it runs often: what is
+	// measured comes after a run of each kind.
 	warm := settings{Kind: "bare", Brokers: brokers, App: run + "-warm", Input: input, Key: string(cfg.Secret),
 		Workers: o.workers, CloseAfter: 100 * time.Millisecond}
 	if _, err := measure(ctx, warm, "", o.stall); err != nil {
 		return fmt.Errorf("warm up: %w", err)
+	}
+	if o.only != "bare" {
+		s := warm
+		s.Kind, s.App, s.JobWorkers, s.Set = "job", run+"-warm-job", o.jobWorkers, o.set
+		if _, err := o.one(ctx, g, s); err != nil {
+			return fmt.Errorf("warm up: %w", err)
+		}
 	}
 	var samples []sample
 	for round := range o.rounds {

@@ -50,9 +50,10 @@ func benchmarkStep(b *testing.B, pause time.Duration, principals int) {
 	b.Helper()
 	e := newEngine(b, "")
 	records := benchRecords(b.N, pause, principals)
+	var scratch engine.Scratch
 	prepared := make([]engine.Prepared, b.N)
 	for i := range records {
-		e.Prepare(&records[i], &prepared[i])
+		e.Prepare(&records[i], &scratch, &prepared[i])
 	}
 	p := e.NewPartition(engine.PartitionConfig{Loader: nothing{}, CacheBytes: 1 << 30})
 	var fx engine.Effects
@@ -82,9 +83,10 @@ func BenchmarkStepManyKeys(b *testing.B)       { benchmarkStep(b, 20*time.Millis
 func BenchmarkPrepare(b *testing.B) {
 	e := newEngine(b, "")
 	records := benchRecords(1, time.Second, 1)
+	var scratch engine.Scratch
 	var p engine.Prepared
 	b.ReportAllocs()
 	for b.Loop() {
-		e.Prepare(&records[0], &p)
+		e.Prepare(&records[0], &scratch, &p)
 	}
 }

@@ -35,12 +35,13 @@ func TestGoldenAlert(t *testing.T) {
 	e := newEngine(t, "")
 	p := e.NewPartition(engine.PartitionConfig{Partition: 3, Partitions: 8, Loader: nothing{}})
 	var fx engine.Effects
+	var scratch engine.Scratch
 	var pr engine.Prepared
 	start := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	var got []byte
 	step := func(offset int64, at time.Duration, value string, headers ...topics.Header) {
 		rec := engine.Record{Offset: offset, Timestamp: start.Add(at + 3*time.Minute).UnixNano(), Value: []byte(value), Headers: headers}
-		e.Prepare(&rec, &pr)
+		e.Prepare(&rec, &scratch, &pr)
 		done, err := p.Advance(rec.Timestamp, 100, &fx)
 		require.NoError(t, err)
 		require.True(t, done)

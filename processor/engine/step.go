@@ -66,7 +66,7 @@ func (p *Partition) judge(pr *Prepared, fx *Effects) error {
 		return nil
 	}
 	if pr.verified {
-		fx.Outcomes[pr.result.Outcome]++
+		fx.Outcomes[pr.entry.Outcome]++
 		if err := p.integrity(pr, fx); err != nil {
 			return err
 		}
@@ -75,11 +75,10 @@ func (p *Partition) judge(pr *Prepared, fx *Effects) error {
 		p.setAside(pr, pr.reason, pr.err, fx)
 		return nil
 	}
-	e := &pr.event
-	if ahead := e.Time - p.seal.RecordTime; ahead > p.engine.cfg.Rules.FutureSkew() {
+	if ahead := pr.entry.Time - p.seal.RecordTime; ahead > p.engine.cfg.Rules.FutureSkew() {
 		p.setAside(pr, topics.ReasonFuture, fmt.Sprintf(
 			"event time %s is %s ahead of record time %s (allowed: %s); set the producer's clock",
-			topics.Timestamp(e.Time), time.Duration(ahead), topics.Timestamp(p.seal.RecordTime),
+			topics.Timestamp(pr.entry.Time), time.Duration(ahead), topics.Timestamp(p.seal.RecordTime),
 			time.Duration(p.engine.cfg.Rules.FutureSkew())), fx)
 		return nil
 	}
@@ -100,13 +99,11 @@ func (p *Partition) judge(pr *Prepared, fx *Effects) error {
 
 // countEvent judges an event that at least one rule is about. done: it has got another verdict than judged.
 func (p *Partition) countEvent(pr *Prepared, fx *Effects) (done bool, err error) {
-	e := &pr.event
-	space, value := groupOf(e)
-	p.keyBuf = topics.AppendGroupKey(p.keyBuf[:0], space, e.OrganizationID, value)
-	c, err := p.load(p.keyBuf)
+	c, err := p.load(pr.group)
 	if err != nil {
 		return false, err
 	}
+	e := &pr.entry
 	grace := p.engine.cfg.Rules.Grace()
 	if c.k.Late(e.Time, grace) {
 		clock, _ := c.k.Clock()
@@ -114,21 +111,18 @@ func (p *Partition) countEvent(pr *Prepared, fx *Effects) (done bool, err error)
 			topics.Timestamp(e.Time), time.Duration(clock-e.Time), topics.Timestamp(clock), time.Duration(grace)), fx)
 		return true, nil
 	}
-	id := e.Identity()
-	duplicate, conflict := c.k.Find(id, pr.result.Hash)
+	duplicate, conflict := c.k.Find(e.ID, e.Hash)
 	if duplicate {
 		p.counts().Duplicates++
 		fx.Counts.Duplicates++
 		return true, nil
 	}
-	p.rules = pr.org.Select(p.rules[:0], pr.mask)
+	p.rules = pr.rules.Select(p.rules[:0], pr.mask)
 	p.windows = p.windows[:0]
 	for _, r := range p.rules {
 		p.windows = append(p.windows, &r.Rule)
 	}
-	p.entry = window.Entry{Time: e.Time, Offset: pr.rec.Offset, ID: id, Hash: pr.result.Hash, Outcome: pr.result.Outcome}
-	p.entry.SetID(e.ID)
-	if err := p.accept(c, e.TraceID, fx); err != nil {
+	if err := p.accept(c, e, pr.trace, fx); err != nil {
 		return false, err
 	}
 	if conflict {
@@ -139,11 +133,11 @@ func (p *Partition) countEvent(pr *Prepared, fx *Effects) (done bool, err error)
 	return false, nil
 }
 
-// accept counts p.entry for the rules p.windows on a key.
-func (p *Partition) accept(c *cached, traceID []byte, fx *Effects) error {
+// accept counts an entry for the rules p.windows on a key.
+func (p *Partition) accept(c *cached, e *window.Entry, trace [16]byte, fx *Effects) error {
 	p.naming.of(c.key)
 	grace := p.engine.cfg.Rules.Grace()
-	ems, err := c.k.Accept(&p.entry, p.windows, p.seal.RecordTime, grace, parseTrace(traceID), p.newID)
+	ems, err := c.k.Accept(e, p.windows, p.seal.RecordTime, grace, trace, p.newID)
 	if err != nil {
 		return err
 	}
@@ -187,29 +181,24 @@ func (p *Partition) counts() *topics.Counts { return &p.seal.Coverage.Counts }
 
 // integrity raises what verification found, and keeps the count behind signing downgrades.
 func (p *Partition) integrity(pr *Prepared, fx *Effects) error {
-	switch pr.result.Outcome {
+	switch pr.entry.Outcome {
 	case topics.OutcomeTampered, topics.OutcomeForged, topics.OutcomeUnverifiable:
-		return p.observe(pr, pr.result.Outcome.String(), fx)
+		return p.observe(pr, pr.entry.Outcome.String(), fx)
 	case topics.OutcomeVerified:
 		return p.signed(pr)
 	}
-	if pr.result.SignaturePresent || !p.engine.cfg.Verifier.HasKey() {
+	if pr.signaturePresent || !p.engine.cfg.Verifier.HasKey() {
 		return nil
 	}
-	c, err := p.signing(pr)
+	c, err := p.load(pr.signing)
 	if err != nil || c.k.Counter() < signedBefore {
 		return err
 	}
 	return p.observe(pr, "signing_downgrade", fx)
 }
 
-func (p *Partition) signing(pr *Prepared) (*cached, error) {
-	p.keyBuf = topics.AppendGroupKey(p.keyBuf[:0], topics.SpaceSigning, pr.event.OrganizationID, pr.event.Source)
-	return p.load(p.keyBuf)
-}
-
 func (p *Partition) signed(pr *Prepared) error {
-	c, err := p.signing(pr)
+	c, err := p.load(pr.signing)
 	if err != nil {
 		return err
 	}
@@ -223,21 +212,19 @@ func (p *Partition) signed(pr *Prepared) error {
 // observe judges an integrity observation: on record time, in this partition, by claimed organisation, kind and source.
 // Each record counts once, so the alert's count is the number of records that say so in the log.
 func (p *Partition) observe(pr *Prepared, kind string, fx *Effects) error {
-	rule := pr.org.Integrity()
+	rule := pr.rules.Integrity()
 	if rule == nil {
 		return nil
 	}
-	e := &pr.event
-	p.observed = append(append(append(p.observed[:0], kind...), 0), e.Source...)
-	p.keyBuf = topics.AppendGroupKey(p.keyBuf[:0], topics.SpaceIntegrity, e.OrganizationID, p.observed)
+	p.observed = append(append(append(p.observed[:0], kind...), 0), pr.source...)
+	p.keyBuf = topics.AppendGroupKey(p.keyBuf[:0], topics.SpaceIntegrity, pr.organization, p.observed)
 	c, err := p.load(p.keyBuf)
 	if err != nil {
 		return err
 	}
 	p.windows = append(p.windows[:0], &rule.Rule)
-	p.entry = window.Entry{Time: p.seal.RecordTime, Offset: pr.rec.Offset, Hash: pr.result.Hash,
-		Outcome: pr.result.Outcome}
+	p.entry = pr.entry
+	p.entry.Time, p.entry.ID = p.seal.RecordTime, [16]byte{}
 	binary.BigEndian.PutUint64(p.entry.ID[8:], uint64(pr.rec.Offset))
-	p.entry.SetID(e.ID)
-	return p.accept(c, e.TraceID, fx)
+	return p.accept(c, &p.entry, pr.trace, fx)
 }

@@ -110,6 +110,7 @@ type run struct {
 	counts  topics.Counts
 	seal    topics.Seal
 	limit   int
+	scratch engine.Scratch
 }
 
 func newRun(e *engine.Engine) *run {
@@ -135,7 +136,7 @@ func (r *run) collect(t require.TestingT, at int64) {
 }
 
 func (r *run) step(t require.TestingT, rec *engine.Record, pr *engine.Prepared) {
-	r.engine.Prepare(rec, pr)
+	r.engine.Prepare(rec, &r.scratch, pr)
 	for {
 		done, err := r.part.Advance(rec.Timestamp, r.limit, &r.fx)
 		require.NoError(t, err)

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	chunkRecords = 1024
+	chunkRecords = 256
 	timersAtOnce = 20_000
 	expireLimit  = 200
 )
