@@ -522,13 +522,16 @@ func (x *process) digest() string {
 // waitRunning waits until partitions run.
 func (x *process) waitRunning(n int) {
 	x.e.t.Helper()
-	require.Eventually(x.e.t, func() bool {
-		running := 0
-		for _, p := range x.p.Health().Partitions {
-			if p.State == Running {
-				running++
-			}
+	ok := assert.Eventually(x.e.t, func() bool { return x.running() == n }, testTimeout, 10*time.Millisecond)
+	require.True(x.e.t, ok, "partitions do not run: %+v", x.p.Health())
+}
+
+// running is the number of partitions that run.
+func (x *process) running() (n int) {
+	for _, p := range x.p.Health().Partitions {
+		if p.State == Running {
+			n++
 		}
-		return running == n
-	}, testTimeout, 10*time.Millisecond, "partitions do not run: %+v", x.p.Health())
+	}
+	return n
 }

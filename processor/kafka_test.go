@@ -63,12 +63,11 @@ func TestRealKafka(t *testing.T) {
 
 	// A second process takes half, and gives it back.
 	y := e.start(t.TempDir(), func(c *Config) { c.Instance, c.Workers = "two", 1 })
-	require.Eventually(t, func() bool {
+	require.Eventually(t, func() bool { // input goes on while partitions move
 		e.sendMany(1300+e.extra, 20)
 		e.extra += 20
-		time.Sleep(50 * time.Millisecond) // input goes on while partitions move
 		return len(y.p.Health().Partitions) > 0
-	}, testTimeout, time.Millisecond)
+	}, testTimeout, 50*time.Millisecond)
 	e.drain()
 	e.requireExact()
 	require.NoError(t, y.stop())

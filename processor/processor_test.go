@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -33,20 +34,20 @@ func TestEndOutcomes(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name  string
-		fault func(c *kfake.Cluster)
+		fault func(t *testing.T, c *kfake.Cluster)
 		want  outcome
 	}{
-		{"commit refused before anything happened", func(c *kfake.Cluster) {
+		{"commit refused before anything happened", func(_ *testing.T, c *kfake.Cluster) {
 			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.UnknownServerError, When: isCommit})
 		}, unknown},
-		{"commit done and answered with an error", func(c *kfake.Cluster) {
+		{"commit done and answered with an error", func(_ *testing.T, c *kfake.Cluster) {
 			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.RequestTimedOut, When: isCommit})
 		}, unknown},
-		{"commit done and answered UNKNOWN_SERVER_ERROR", func(c *kfake.Cluster) { answerAfterWork(c) }, unknown},
-		{"commit refused: abortable", func(c *kfake.Cluster) {
+		{"commit done and answered UNKNOWN_SERVER_ERROR", answerAfterWork, unknown},
+		{"commit refused: abortable", func(_ *testing.T, c *kfake.Cluster) {
 			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.TransactionAbortable, When: isCommit})
 		}, aborted},
-		{"connection lost at the commit", func(c *kfake.Cluster) {
+		{"connection lost at the commit", func(_ *testing.T, c *kfake.Cluster) {
 			once := true
 			c.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
 				c.KeepControl()
@@ -57,13 +58,13 @@ func TestEndOutcomes(t *testing.T) {
 				return nil, nil, false //nolint:nilnil // how kfake is told to go on
 			})
 		}, committed}, // the client asks again
-		{"offset commit refused: generation", func(c *kfake.Cluster) {
+		{"offset commit refused: generation", func(_ *testing.T, c *kfake.Cluster) {
 			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.IllegalGeneration})
 		}, aborted},
-		{"offset commit done and answered with an error", func(c *kfake.Cluster) {
+		{"offset commit done and answered with an error", func(_ *testing.T, c *kfake.Cluster) {
 			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.RequestTimedOut})
 		}, aborted},
-		{"produce refused", func(c *kfake.Cluster) {
+		{"produce refused", func(_ *testing.T, c *kfake.Cluster) {
 			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "test-window-changelog", Err: kerr.TransactionAbortable})
 		}, aborted},
 	} {
@@ -82,7 +83,7 @@ func TestEndOutcomes(t *testing.T) {
 			x.run()
 			e.sendMany(0, 60)
 			e.drain()
-			c.fault(e.cluster)
+			c.fault(t, e.cluster)
 			e.sendMany(60, 60)
 			e.drain()
 			e.requireExact()
@@ -106,7 +107,7 @@ func TestEndOutcomes(t *testing.T) {
 }
 
 // answerAfterWork lets the broker do the next commit, and answers UNKNOWN_SERVER_ERROR in its place.
-func answerAfterWork(c *kfake.Cluster) {
+func answerAfterWork(t *testing.T, c *kfake.Cluster) {
 	done := false
 	c.ControlKey(int16(kmsg.EndTxn), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
@@ -115,16 +116,19 @@ func answerAfterWork(c *kfake.Cluster) {
 			return nil, nil, false //nolint:nilnil // how kfake is told to go on
 		}
 		done = true
-		// A second client sends the same commit; this one gets an error.
+		// A second client sends the same commit and is answered; then this one gets an error.
 		again := *req
-		go func() {
+		c.SleepControl(func() {
 			cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
-			if err == nil {
-				_, _ = again.RequestWith(context.Background(), cl)
-				cl.Close()
+			if !assert.NoError(t, err) {
+				return
 			}
-		}()
-		time.Sleep(200 * time.Millisecond)
+			defer cl.Close()
+			resp, err := again.RequestWith(context.Background(), cl)
+			if assert.NoError(t, err) {
+				assert.NoError(t, kerr.ErrorForCode(resp.ErrorCode))
+			}
+		})
 		resp := req.ResponseKind().(*kmsg.EndTxnResponse)
 		resp.ErrorCode = kerr.UnknownServerError.Code
 		return resp, nil, true
@@ -195,17 +199,18 @@ func TestRebalance(t *testing.T) {
 	e.sendMany(0, 150)
 	e.drain()
 	two := e.start(t.TempDir(), func(c *Config) { c.Instance, c.Workers = "two", 1 })
-	for i := range 10 {
-		e.sendMany(150+20*i, 20)
-		time.Sleep(20 * time.Millisecond) // input goes on while partitions move
-	}
-	two.waitRunning(2)
+	from := 150
+	require.Eventually(t, func() bool { // input goes on while partitions move
+		e.sendMany(from, 20)
+		from += 20
+		return two.running() == 2
+	}, testTimeout, 20*time.Millisecond)
 	e.drain()
 	e.requireExact()
 	require.NoError(t, one.stop())
 	_, err := e.adm.LeaveGroup(t.Context(), kadm.LeaveGroup("test").InstanceIDs("test-one-0"))
 	require.NoError(t, err)
-	e.sendMany(350, 100)
+	e.sendMany(from, 100)
 	two.waitRunning(4)
 	e.drain()
 	e.requireExact()

@@ -126,12 +126,17 @@ func (r *running) failure() error {
 	}
 }
 
+// eventually waits for a condition. It is asked on the goroutine of the test, where it may fail the test itself.
 func eventually(t testing.TB, ok func() bool, what string, args ...any) {
 	t.Helper()
-	deadline := time.Now().Add(wait)
+	again, enough := time.NewTicker(tick), time.After(wait)
+	defer again.Stop()
 	for !ok() {
-		require.Less(t, time.Now(), deadline, "waited in vain: "+what, args)
-		time.Sleep(tick)
+		select {
+		case <-again.C:
+		case <-enough:
+			t.Fatalf("waited in vain: "+what, args...)
+		}
 	}
 }
 
