@@ -91,14 +91,13 @@ func (s *RuleSet) compileOrg(c Config, org Organization) (*OrgRules, error) {
 	o := new(OrgRules)
 	for i := range table {
 		b := &table[i]
-		set := c.Rules[b.id].over(Settings{})
-		set = org.Rules[b.id].over(set)
+		set := org.Rules[b.id].over(c.Rules[b.id].over(b.settings()))
 		r, m, err := b.compile(set, den, hours, s.grace, int64(c.MaxEpisode))
 		if err != nil {
 			return nil, fmt.Errorf("rule %s: %w", b.id, err)
 		}
 		switch {
-		case set.Enabled != nil && !*set.Enabled:
+		case !set.enabled():
 			continue
 		case r.Kind == KindIntegrity:
 			o.integrity = r
@@ -126,31 +125,12 @@ func (o *OrgRules) add(r *Rule, m matcher) {
 	o.rules = append(o.rules, r)
 }
 
+// compile makes the rule from settings that are complete.
 func (b *builtin) compile(set Settings, den *denials, h *hours, grace, maxEpisode int64) (*Rule, matcher, error) {
-	const second = int64(time.Second)
 	r := &Rule{
-		Rule: window.Rule{ID: b.id, Kind: b.kind, Threshold: b.threshold, Window: max(b.window*second, 1),
-			Cooldown: b.cooldown * second, MaxEpisode: maxEpisode},
-		Type: b.typ, Severity: b.severity, Title: b.title, Verb: b.verb, Tags: b.tags,
-	}
-	if set.Threshold != nil {
-		r.Threshold = *set.Threshold
-	}
-	if set.Window != nil {
-		r.Window = int64(*set.Window)
-	}
-	if set.Cooldown != nil {
-		r.Cooldown = int64(*set.Cooldown)
-	}
-	for _, f := range []struct{ to, from *string }{
-		{&r.Severity, set.Severity}, {&r.Type, set.Type}, {&r.Title, set.Title}, {&r.Runbook, set.Runbook},
-	} {
-		if f.from != nil {
-			*f.to = *f.from
-		}
-	}
-	if set.Tags != nil {
-		r.Tags = set.Tags
+		Rule: window.Rule{ID: b.id, Kind: b.kind, Threshold: *set.Threshold, Window: int64(*set.Window),
+			Cooldown: int64(*set.Cooldown), MaxEpisode: maxEpisode},
+		Type: *set.Type, Severity: *set.Severity, Title: *set.Title, Runbook: set.runbook(), Verb: b.verb, Tags: set.Tags,
 	}
 	if err := r.check(); err != nil {
 		return nil, matcher{}, err
@@ -188,60 +168,6 @@ func (r *Rule) check() error {
 		return fmt.Errorf("type: %q is not SECURITY, COMPLIANCE, PERFORMANCE, SYSTEM or CUSTOM", r.Type)
 	}
 	return nil
-}
-
-// over lays s over base.
-func (s Settings) over(base Settings) Settings {
-	if s.Enabled != nil {
-		base.Enabled = s.Enabled
-	}
-	if s.Threshold != nil {
-		base.Threshold = s.Threshold
-	}
-	if s.Window != nil {
-		base.Window = s.Window
-	}
-	if s.Cooldown != nil {
-		base.Cooldown = s.Cooldown
-	}
-	if s.Severity != nil {
-		base.Severity = s.Severity
-	}
-	if s.Type != nil {
-		base.Type = s.Type
-	}
-	if s.Title != nil {
-		base.Title = s.Title
-	}
-	if s.Runbook != nil {
-		base.Runbook = s.Runbook
-	}
-	if s.Tags != nil {
-		base.Tags = s.Tags
-	}
-	if s.Except != nil {
-		base.Except = s.Except
-	}
-	return base
-}
-
-func (h Hours) over(base Hours) Hours {
-	if h.Zone != "" {
-		base.Zone = h.Zone
-	}
-	if h.From != "" {
-		base.From = h.From
-	}
-	if h.To != "" {
-		base.To = h.To
-	}
-	if h.Days != nil {
-		base.Days = h.Days
-	}
-	if h.Holidays != nil {
-		base.Holidays = h.Holidays
-	}
-	return base
 }
 
 // appendText writes all that the rule set's hash covers.
