@@ -59,7 +59,7 @@ type Config struct {
 	CloseBytes int
 	// CloseTimers ends a transaction when one partition has fired this many timers in it. Defaults to 20,000.
 	CloseTimers int
-	// CacheBytes bounds the decoded windows kept in memory, over all partitions together. Defaults to 64 MiB.
+	// CacheBytes bounds the decoded windows kept in memory, over all partitions together. Defaults to 128 MiB.
 	CacheBytes int64
 
 	// Latest makes a partition that has neither state nor committed offset start at its end. By default it starts at
@@ -81,6 +81,9 @@ type Config struct {
 	EndTimeout time.Duration
 	// Restores is the number of partitions restored at the same time. Defaults to 4.
 	Restores int
+	// RestoreChunkBytes is how much of a full restore is sorted in memory at a time, per restore and twice over. 0: the
+	// state's own default, 32 MiB.
+	RestoreChunkBytes int
 	// StallAfter is how long a restore may stand still before it says what it waits for. Defaults to 2 min.
 	StallAfter time.Duration
 	// StateMaxAge is the age of local state (since it was last written) beyond which the changelog may have dropped
@@ -103,7 +106,7 @@ const (
 	DefaultCloseRecords = 20_000
 	DefaultCloseBytes   = 8 << 20
 	DefaultCloseTimers  = 20_000
-	DefaultCacheBytes   = 64 << 20
+	DefaultCacheBytes   = 128 << 20
 	DefaultSession      = 60 * time.Second
 	DefaultHeartbeat    = 3 * time.Second
 	DefaultTransaction  = 15 * time.Second

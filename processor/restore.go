@@ -184,7 +184,9 @@ func (p *Processor) restoreMode(
 
 func (w *worker) restoreAs(ctx context.Context, part *partition, mode state.Mode, why string, ends logBounds) error {
 	p := w.proc
-	r, err := part.lease.Restore(state.RestoreConfig{Mode: mode, TopicID: p.cluster.changelogID, LogStart: ends.start})
+	r, err := part.lease.Restore(state.RestoreConfig{
+		Mode: mode, TopicID: p.cluster.changelogID, LogStart: ends.start, ChunkBytes: p.config.RestoreChunkBytes,
+	})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -33,8 +34,9 @@ type Config struct {
 	// Partitions limits the replay to some; empty is all.
 	Partitions []int32
 	Engine     *engine.Engine
-	// Dir takes the state. It must be empty or absent.
+	// Dir takes the state. It must be empty or absent. It lies in FS; nil is the operating system's.
 	Dir string
+	FS  vfs.FS
 	// Alerts takes one line of JSON per alert revision; nil: they are only counted.
 	Alerts io.Writer
 	// ApplyEvery is the number of records after which the state is written, which bounds the memory. It changes no
@@ -146,7 +148,7 @@ func (r *replay) open(ctx context.Context) error {
 	for _, s := range r.stretches {
 		r.left += s.to - s.from
 	}
-	r.store, err = state.Open(state.Config{Dir: r.Dir, HeadIndex: window.HeadIndex, Now: r.Now, Log: r.Log})
+	r.store, err = state.Open(state.Config{FS: r.FS, Dir: r.Dir, HeadIndex: window.HeadIndex, Now: r.Now, Log: r.Log})
 	if err != nil {
 		return err
 	}
