@@ -2,18 +2,22 @@ package engine
 
 import "tocsin/state/window"
 
-// cache keeps decoded keys between transactions, the least recently used going first. Keys changed in the running
-// transaction are in it too and never go before it has ended.
+// cache keeps decoded keys between transactions. Keys changed in the running transaction are in it too and never go
+// before it has ended.
+//
+// What goes is decided by the clock algorithm (second chance): a hit sets one flag in an entry that is needed anyway,
+// where a list of the least recently used would write to three others.
 type cache struct {
 	budget, bytes int
 	keys          map[string]*cached
-	head          cached // ring: head.next is the most recently used
+	hand          *cached // ring: where the search for what can go continues; nil when empty
 }
 
 type cached struct {
 	key        string
 	k          window.Key
 	dirty      bool
+	used       bool // since the hand came by
 	bytes      int
 	prev, next *cached
 }
@@ -21,37 +25,38 @@ type cached struct {
 // cachedOverhead is what an entry costs beside its window: struct, map slot, key.
 const cachedOverhead = 512
 
-func (c *cache) init(budget int) {
-	c.budget, c.keys = budget, make(map[string]*cached)
-	c.head.prev, c.head.next = &c.head, &c.head
-}
+func (c *cache) init(budget int) { c.budget, c.keys = budget, make(map[string]*cached) }
 
 func (c *cache) get(key []byte) *cached {
 	e := c.keys[string(key)]
-	if e != nil && c.head.next != e {
-		e.unlink()
-		c.front(e)
+	if e != nil {
+		e.used = true
 	}
 	return e
 }
 
+// add makes an entry, which the hand will reach last.
 func (c *cache) add(key []byte) *cached {
-	e := &cached{key: string(key)}
+	e := &cached{key: string(key), used: true}
 	c.keys[e.key] = e
-	c.front(e)
+	if c.hand == nil {
+		e.prev, e.next, c.hand = e, e, e
+	} else {
+		e.prev, e.next = c.hand.prev, c.hand
+		e.prev.next, e.next.prev = e, e
+	}
 	c.resize(e)
 	return e
 }
 
-func (c *cache) front(e *cached) {
-	e.prev, e.next = &c.head, c.head.next
-	e.prev.next, e.next.prev = e, e
-}
-
-func (e *cached) unlink() { e.prev.next, e.next.prev = e.next, e.prev }
-
 func (c *cache) remove(e *cached) {
-	e.unlink()
+	if c.hand == e {
+		c.hand = e.next
+	}
+	if e.next == e {
+		c.hand = nil
+	}
+	e.prev.next, e.next.prev = e.next, e.prev
 	delete(c.keys, e.key)
 	c.bytes -= e.bytes
 }
@@ -64,7 +69,11 @@ func (c *cache) resize(e *cached) {
 
 // evict makes room; call it when nothing is dirty.
 func (c *cache) evict() {
-	for c.bytes > c.budget && c.head.prev != &c.head {
-		c.remove(c.head.prev)
+	for c.bytes > c.budget && c.hand != nil {
+		if e := c.hand; e.used {
+			e.used, c.hand = false, e.next
+		} else {
+			c.remove(e)
+		}
 	}
 }
