@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -36,7 +37,13 @@ func (s *Store) options() (opts *pebble.Options, release func()) {
 	}
 	opts.CompactionConcurrencyRange = func() (lower, upper int) { return 1, 2 }
 	for i := range opts.Levels {
-		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // absent keys are common: most events bring a new principal
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // absent keys are common: many events bring a new principal
+		if i < len(opts.Levels)-1 {
+			// Most of a head are digests, which do not shrink, and the upper levels are soon written again.
+			opts.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
+		} else {
+			opts.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.SnappyCompression }
+		}
 	}
 	opts.EnsureDefaults()
 	return opts, cache.Unref

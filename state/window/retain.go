@@ -22,7 +22,11 @@ func (k *Key) retain(grace int64) {
 	})
 	for i := range k.slots {
 		s := &k.slots[i]
-		s.buckets = slices.DeleteFunc(s.buckets, func(b bucket) bool { return b.start+s.width+s.keep < k.clock })
+		gone := 0 // they ascend by start
+		for gone < len(s.buckets) && s.buckets[gone].start+s.width+s.keep < k.clock {
+			gone++
+		}
+		s.buckets = slices.Delete(s.buckets, 0, gone)
 	}
 	if k.clock <= k.sweep {
 		return
