@@ -8,10 +8,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
+
+	"tocsin/topics/readlog"
 )
 
 const (
-	maxDecompress   = 64 << 20  // bytes of one input batch after decompression; a larger one is a dead letter
 	batchBytes      = 1_000_012 // of every topic but the dead letters: under max.message.bytes of all of them
 	fetchMaxBytes   = 4 << 20   // of one fetch answer, compressed: a client holds two
 	fetchMaxPerPart = 1 << 20
@@ -53,7 +54,7 @@ func (p *Processor) newGroupClient(ctx context.Context, worker int, calls groupC
 		// A partition that is admitted waits for the fetch under way, which may wait for records of the others. Kafka's
 		// fetch.max.wait.ms; the client's own is 5 s.
 		kgo.FetchMaxWait(500*time.Millisecond),
-		kgo.MaxDecompressBatchBytes(maxDecompress),
+		kgo.MaxDecompressBatchBytes(readlog.MaxDecompress), // a larger one is a dead letter
 		kgo.WithPools(newPool()),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(calls.assigned),

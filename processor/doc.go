@@ -4,7 +4,7 @@
 //	processor.go    New and Run; startup.go checks the cluster; members.go names this process
 //	worker.go       one client, its partitions, its transactions; client.go has the options
 //	assign.go       partitions come and go; partition.go is one of them; status.go is what others see of it
-//	restore.go      a partition is brought up to date; readlog.go reads, stall.go explains, seal.go compares
+//	restore.go      a partition is brought up to date; stall.go explains, seal.go compares
 //	poll.go         records come in; probe.go measures a batch that cannot be read
 //	judge.go        records go through the engine; prepare.go shares the stateless part among cores
 //	transaction.go  one transaction from begin to its outcome; output.go and deadletter.go make the records

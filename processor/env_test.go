@@ -32,6 +32,7 @@ import (
 	"tocsin/state/window"
 	"tocsin/topics"
 	"tocsin/topics/provision"
+	"tocsin/topics/readlog"
 )
 
 const testTimeout = 60 * time.Second
@@ -343,20 +344,14 @@ func (e *env) sendMany(from, n int) {
 // consume reads a topic as committed, up to its present end.
 func (e *env) consume(topic string) []*kgo.Record {
 	e.t.Helper()
-	ends, err := e.adm.ListEndOffsets(e.t.Context(), topic)
+	bounds, err := readlog.Bounds(e.t.Context(), e.adm, topic)
 	require.NoError(e.t, err)
+	r := readlog.Reader{Kafka: []kgo.Opt{kgo.SeedBrokers(e.addrs...)}, Topic: topic, StallAfter: 10 * time.Second}
 	var all []*kgo.Record
-	ends.Each(func(o kadm.ListedOffset) {
-		r := LogReader{
-			Kafka: []kgo.Opt{kgo.SeedBrokers(e.addrs...)}, Topic: topic, Partition: o.Partition,
-			StallAfter: 10 * time.Second,
-		}
-		_, err := r.Read(e.t.Context(), 0, o.Offset, func(rec *kgo.Record) error {
-			all = append(all, rec)
-			return nil
-		})
-		require.NoError(e.t, err)
-	})
+	require.NoError(e.t, r.Read(e.t.Context(), bounds, func(rec *kgo.Record) error {
+		all = append(all, rec)
+		return nil
+	}))
 	return all
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tocsin/topics"
+	"tocsin/topics/readlog"
 )
 
 // The invariant "nothing is polled from the end of a transaction to its outcome" is needed: a processor that polls
@@ -175,7 +176,7 @@ func TestBrokenBatches(t *testing.T) {
 			e.produceRaw(3, []byte("this is not gzip"))
 			var bomb bytes.Buffer
 			z := gzip.NewWriter(&bomb)
-			_, err := z.Write(make([]byte, maxDecompress+1))
+			_, err := z.Write(make([]byte, readlog.MaxDecompress+1))
 			require.NoError(t, err)
 			require.NoError(t, z.Close())
 			e.produceRaw(5, bomb.Bytes())

@@ -12,6 +12,7 @@ import (
 	"tocsin/state"
 	"tocsin/topics"
 	"tocsin/topics/provision"
+	"tocsin/topics/readlog"
 )
 
 // OffsetAction is a way out for a partition whose seal and committed offset do not agree.
@@ -120,16 +121,17 @@ func (o *offsets) plan(ctx context.Context) ([]OffsetPlan, error) {
 }
 
 func (o *offsets) planOne(ctx context.Context, id int32, committed int64) (OffsetPlan, error) {
-	log, err := partitionBounds(ctx, o.adm, o.Topics.Input, id)
+	bounds, err := readlog.Bounds(ctx, o.adm, o.Topics.Input, id)
 	if err != nil {
 		return OffsetPlan{}, err
 	}
+	log := bounds[id]
 	seal, err := o.lastSeal(ctx, id)
 	if err != nil {
 		return OffsetPlan{}, err
 	}
 	p := OffsetPlan{
-		Partition: id, Committed: committed, Sealed: -1, Sequence: seal.Sequence, LogStart: log.start, LogEnd: log.high,
+		Partition: id, Committed: committed, Sealed: -1, Sequence: seal.Sequence, LogStart: log.From, LogEnd: log.To,
 	}
 	if seal.Sequence > 0 {
 		p.Sealed = seal.Next
@@ -139,15 +141,15 @@ func (o *offsets) planOne(ctx context.Context, id int32, committed int64) (Offse
 	switch {
 	case errors.As(err, &stop):
 		p.Cause, p.Detail = stop.Cause, stop.Detail
-	case committed >= 0 && committed < log.start:
+	case committed >= 0 && committed < log.From:
 		p.Cause, p.Actions = CauseOutOfRange, []OffsetAction{ActionReplay}
 		p.Detail = fmt.Sprintf("input offset %d is the next to be judged, but the topic begins at %d: %d records were "+
-			"deleted before they were judged", committed, log.start, log.start-committed)
+			"deleted before they were judged", committed, log.From, log.From-committed)
 	}
 	switch p.Cause {
 	case CauseBehind, CauseAhead, CauseNoOffset:
 		p.Actions = []OffsetAction{ActionSetOffset}
-		if seal.Next < log.start || seal.Next > log.high {
+		if seal.Next < log.From || seal.Next > log.To {
 			p.Actions = []OffsetAction{ActionReplay} // the records to go on with are not there
 		}
 	case CauseNoSeal, CauseTopicID, CauseCount, CauseChangelog:
@@ -165,46 +167,35 @@ func (o *offsets) planLocal(ctx context.Context, p OffsetPlan) (OffsetPlan, erro
 	if err != nil {
 		return p, err
 	}
-	changelog, err := partitionBounds(ctx, o.adm, o.Topics.Changelog, p.Partition)
+	bounds, err := readlog.Bounds(ctx, o.adm, o.Topics.Changelog, p.Partition)
 	if err != nil {
 		return p, err
 	}
+	changelog := bounds[p.Partition]
 	for _, info := range infos {
 		if info.Partition != statePartition(p.Partition) || !info.Complete {
 			continue
 		}
-		if p.Cause == CauseNone && info.Position.ChangelogNext > changelog.high {
+		if p.Cause == CauseNone && info.Position.ChangelogNext > changelog.To {
 			p.Cause = CauseTruncated
 			p.Detail = fmt.Sprintf("the local state was built from changelog offsets up to %d, but the changelog ends at %d",
-				info.Position.ChangelogNext, changelog.high)
+				info.Position.ChangelogNext, changelog.To)
 		}
 		p.Actions = append(p.Actions, ActionRebuild)
 	}
 	return p, nil
 }
 
-// lastSeal finds the last seal of a changelog partition; its sequence is 0 where there is none. It reads backwards in
-// growing steps: the last transaction ends with its seal.
+// lastSeal finds the last seal of a changelog partition; its sequence is 0 where there is none.
 func (o *offsets) lastSeal(ctx context.Context, id int32) (topics.Seal, error) {
-	log, err := partitionBounds(ctx, o.adm, o.Topics.Changelog, id)
+	bounds, err := readlog.Bounds(ctx, o.adm, o.Topics.Changelog, id)
 	if err != nil {
 		return topics.Seal{}, err
 	}
-	r := LogReader{Kafka: o.Kafka, Topic: o.Topics.Changelog, Partition: id, StallAfter: o.StallAfter}
-	for step := int64(1000); ; step *= 10 {
-		var seal topics.Seal
-		from := max(log.start, log.high-step)
-		_, err := r.Read(ctx, from, log.high, func(rec *kgo.Record) (err error) {
-			if topics.IsSealKey(rec.Key) {
-				seal, err = topics.DecodeSeal(rec.Value)
-			}
-			return err
-		})
-		if errors.Is(err, ErrStalled) {
-			err = fmt.Errorf("%w; %s", err, describeStall(ctx, o.adm, r.Topic, id))
-		}
-		if err != nil || seal.Sequence > 0 || from == log.start {
-			return seal, err
-		}
+	r := readlog.Reader{Kafka: o.Kafka, Topic: o.Topics.Changelog, StallAfter: o.StallAfter}
+	seal, err := r.LastSeal(ctx, id, bounds[id])
+	if errors.Is(err, readlog.ErrStalled) {
+		err = fmt.Errorf("%w; %s", err, describeStall(ctx, o.adm, r.Topic, id))
 	}
+	return seal, err
 }

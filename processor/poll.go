@@ -88,7 +88,6 @@ func (w *worker) fetchError(
 ) (brokenBatch, error) {
 	none := brokenBatch{}
 	var session *kgo.ErrGroupSession
-	var tooLarge *kgo.ErrDecompressTooLarge
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return none, nil // the poll was ended by us
@@ -103,8 +102,6 @@ func (w *worker) fetchError(
 		}
 		w.log.Warn("the group is left for a moment; the client joins again", "error", err)
 		return none, nil
-	case errors.As(err, &tooLarge):
-		return brokenBatch{first: tooLarge.Offset, next: tooLarge.NextOffset, epoch: tooLarge.Epoch, err: err}, nil
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		if part != nil {
 			w.batch.stop(w, s, part, stopf(part.id, CauseOutOfRange, remedyPlan,
@@ -116,9 +113,11 @@ func (w *worker) fetchError(
 			ErrTopics, w.proc.config.Topics.Input, err)
 	case fatal(err):
 		return none, err
-	case part != nil && isBrokenBatch(err):
-		// The client does not say where the batch ends, and would ask for it for ever.
-		return w.probeBatch(ctx, s, id, err)
+	}
+	if part != nil {
+		if b, broken, failed := w.probeBatch(ctx, s, id, err); broken {
+			return b, failed
+		}
 	}
 	w.log.Warn("fetch failed, it is tried again", "partition", id, "error", err)
 	w.proc.metrics.fetchErrors.Inc()

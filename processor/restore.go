@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/state"
+	"tocsin/topics/readlog"
 )
 
 const (
@@ -106,15 +107,16 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 // firstLag notes how far the partition is behind before anything of it is read: a partition without records would
 // never say.
 func (w *worker) firstLag(ctx context.Context, part *partition, next int64) error {
-	input, err := partitionBounds(ctx, w.proc.adm, w.proc.config.Topics.Input, part.id)
+	bounds, err := readlog.Bounds(ctx, w.proc.adm, w.proc.config.Topics.Input, part.id)
 	if err != nil {
 		return err
 	}
-	from := max(next, input.start)
+	input := bounds[part.id]
+	from := max(next, input.From)
 	if next < 0 && w.proc.config.Latest {
-		from = input.high
+		from = input.To
 	}
-	w.setLag(part, max(input.high-from, 0))
+	w.setLag(part, max(input.To-from, 0))
 	return nil
 }
 
@@ -139,29 +141,30 @@ func stopState(partition int32, err error) *StopError {
 // restoreState applies the changelog up to its present end.
 func (w *worker) restoreState(ctx context.Context, part *partition) error {
 	p := w.proc
-	ends, err := partitionBounds(ctx, p.adm, p.config.Topics.Changelog, part.id)
+	bounds, err := readlog.Bounds(ctx, p.adm, p.config.Topics.Changelog, part.id)
 	if err != nil {
 		return err
 	}
+	log := bounds[part.id]
 	p.config.at(PointBoundsRead, part.id)
 	pos, ok, err := part.lease.Position()
 	if err != nil {
 		return err
 	}
-	mode, why, err := p.restoreMode(part.id, pos, ok, ends)
+	mode, why, err := p.restoreMode(part.id, pos, ok, log)
 	if err != nil {
 		return err
 	}
-	err = w.restoreAs(ctx, part, mode, why, ends)
+	err = w.restoreAs(ctx, part, mode, why, log)
 	if errors.Is(err, state.ErrTailTooLong) {
-		err = w.restoreAs(ctx, part, state.Full, "the tail is too long to be verified", ends)
+		err = w.restoreAs(ctx, part, state.Full, "the tail is too long to be verified", log)
 	}
 	return restoreError(part.id, err)
 }
 
 // restoreMode chooses between reading on from the stored position and reading everything.
 func (p *Processor) restoreMode(
-	partition int32, pos state.Position, ok bool, ends logBounds,
+	partition int32, pos state.Position, ok bool, log readlog.Range,
 ) (mode state.Mode, why string, err error) {
 	age := p.config.Now().Sub(time.Unix(0, pos.AppliedAt))
 	switch {
@@ -169,12 +172,12 @@ func (p *Processor) restoreMode(
 		return state.Full, "there is no local state", nil
 	case pos.ChangelogTopicID != p.cluster.changelogID:
 		return state.Full, "the changelog topic is another one", nil
-	case pos.ChangelogNext > ends.high:
+	case pos.ChangelogNext > log.To:
 		return 0, "", stopf(partition, CauseTruncated, remedyPlan,
 			"the local state was built from changelog offsets up to %d, but the changelog ends at %d: "+
 				"the broker has lost records",
-			pos.ChangelogNext, ends.high)
-	case pos.ChangelogNext < ends.start:
+			pos.ChangelogNext, log.To)
+	case pos.ChangelogNext < log.From:
 		return state.Full, "the changelog no longer has the local position", nil
 	case age > p.config.StateMaxAge:
 		return state.Full, fmt.Sprintf("the local state is %s old: deletions may be missing", age.Round(time.Minute)), nil
@@ -182,10 +185,10 @@ func (p *Processor) restoreMode(
 	return state.Tail, "", nil
 }
 
-func (w *worker) restoreAs(ctx context.Context, part *partition, mode state.Mode, why string, ends logBounds) error {
+func (w *worker) restoreAs(ctx context.Context, part *partition, mode state.Mode, why string, log readlog.Range) error {
 	p := w.proc
 	r, err := part.lease.Restore(state.RestoreConfig{
-		Mode: mode, TopicID: p.cluster.changelogID, LogStart: ends.start, ChunkBytes: p.config.RestoreChunkBytes,
+		Mode: mode, TopicID: p.cluster.changelogID, LogStart: log.From, ChunkBytes: p.config.RestoreChunkBytes,
 	})
 	if err != nil {
 		return err
@@ -194,11 +197,11 @@ func (w *worker) restoreAs(ctx context.Context, part *partition, mode state.Mode
 	from, began := r.From(), p.config.Now()
 	part.status.update(func(h *PartitionHealth) {
 		h.State, h.Detail = Restoring, ""
-		h.Restore = &RestoreHealth{Mode: mode.String(), From: from, Next: from, Until: ends.high, Started: began}
+		h.Restore = &RestoreHealth{Mode: mode.String(), From: from, Next: from, Until: log.To, Started: began}
 	})
-	reader := LogReader{
-		Kafka: p.baseOptions(), Topic: p.config.Topics.Changelog, Partition: part.id, StallAfter: p.config.StallAfter,
-		Progress: func(next int64, records int) {
+	reader := readlog.Reader{
+		Kafka: p.baseOptions(), Topic: p.config.Topics.Changelog, StallAfter: p.config.StallAfter,
+		Progress: func(_ int32, next int64, records int) {
 			p.metrics.restoredRecords.WithLabelValues(mode.String()).Add(float64(records))
 			part.status.update(func(h *PartitionHealth) {
 				h.Restore.Next, h.Restore.Records = next, h.Restore.Records+int64(records)
@@ -206,21 +209,22 @@ func (w *worker) restoreAs(ctx context.Context, part *partition, mode state.Mode
 			p.config.at(PointRestoreChunk, part.id)
 		},
 	}
-	at, err := reader.Read(ctx, from, ends.high, func(rec *kgo.Record) error {
+	stretch := map[int32]readlog.Range{part.id: {From: from, To: log.To}}
+	err = reader.Read(ctx, stretch, func(rec *kgo.Record) error {
 		return r.Add(state.ChangeRecord{Offset: rec.Offset, Key: rec.Key, Value: rec.Value})
 	})
-	if errors.Is(err, ErrStalled) {
+	if errors.Is(err, readlog.ErrStalled) {
 		return fmt.Errorf("%w; %s", err, describeStall(ctx, p.adm, reader.Topic, part.id))
 	}
 	if err != nil {
 		return err
 	}
 	p.config.at(PointRestoreRead, part.id)
-	result, err := r.Finish(at)
+	result, err := r.Finish(log.To)
 	if err != nil {
 		return err
 	}
-	w.log.Info("restored", "partition", part.id, "mode", mode.String(), "why", why, "from", from, "until", at,
+	w.log.Info("restored", "partition", part.id, "mode", mode.String(), "why", why, "from", from, "until", log.To,
 		"records", result.Records, "bytes", result.Bytes, "transactions", result.Seals,
 		"took", p.config.Now().Sub(began).Round(time.Millisecond))
 	return nil

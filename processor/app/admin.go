@@ -12,11 +12,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/processor"
 	"tocsin/processor/ingest"
 	"tocsin/processor/sink"
+	"tocsin/topics/readlog"
 )
 
 // admin serves /metrics, /healthz and /readyz.
@@ -165,7 +167,7 @@ func (a *admin) fillLag(ctx context.Context, h *processor.Health) {
 
 // groupLag gives, by partition of the input, how many offsets the group is behind.
 func groupLag(ctx context.Context, cl *kgo.Client, c *Config) (map[int32]int64, error) {
-	ends, err := ingest.Ends(ctx, cl, c.Topics.Input)
+	ends, err := readlog.Bounds(ctx, kadm.NewClient(cl), c.Topics.Input)
 	if err != nil {
 		return nil, err
 	}

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/processor/ingest"
 	"tocsin/topics"
+	"tocsin/topics/readlog"
 )
 
 // DeadLetter is a record that was set aside.
@@ -37,16 +39,20 @@ func DeadLetters(ctx context.Context, cfg *Loaded, f DeadLetterFilter, each func
 			return Usagef("reason %q does not exist", f.Reason)
 		}
 	}
-	connect := func(opts ...kgo.Opt) (*kgo.Client, error) { return cfg.kafkaClient(opts...) }
-	cl, err := connect()
+	kafka, err := cfg.KafkaOptions()
+	if err != nil {
+		return err
+	}
+	cl, err := cfg.kafkaClient()
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	all, err := ingest.Ends(ctx, cl, cfg.Topics.DeadLetter)
+	all, err := readlog.Bounds(ctx, kadm.NewClient(cl), cfg.Topics.DeadLetter)
 	if err != nil {
 		return err
 	}
+	reader := readlog.Reader{Kafka: kafka, Topic: cfg.Topics.DeadLetter}
 	more := true
 	for p := range int32(len(all)) {
 		r := all[p]
@@ -60,8 +66,7 @@ func DeadLetters(ctx context.Context, cfg *Loaded, f DeadLetterFilter, each func
 			}
 			r.From = *f.Offset
 		}
-		ranges := map[int32]ingest.Range{p: r}
-		err := ingest.ReadLog(ctx, connect, cfg.Topics.DeadLetter, ranges, func(r *kgo.Record) bool {
+		err := reader.Read(ctx, map[int32]readlog.Range{p: r}, func(r *kgo.Record) error {
 			d := &DeadLetter{
 				Partition: r.Partition, Offset: r.Offset, SetAside: r.Timestamp.UTC(),
 				DeadLetter: ingest.ReadDeadLetter(r), Key: r.Key, Value: r.Value,
@@ -70,10 +75,12 @@ func DeadLetters(ctx context.Context, cfg *Loaded, f DeadLetterFilter, each func
 				d.Headers = append(d.Headers, topics.Header{Key: h.Key, Value: h.Value})
 			}
 			if f.Reason != "" && d.Reason != f.Reason || d.SetAside.Before(f.Since) {
-				return true
+				return nil
 			}
-			more = each(d)
-			return more
+			if more = each(d); !more {
+				return readlog.ErrEnough
+			}
+			return nil
 		})
 		if err != nil {
 			return err

@@ -6,8 +6,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"tocsin/processor/detect"
 	"tocsin/processor/ingest"
 	"tocsin/processor/verify"
@@ -109,9 +107,12 @@ func watchVerdicts(ctx context.Context, cfg *Loaded, o IngestOptions) (*ingest.W
 	if o.Wait <= 0 {
 		return nil, "not waited for"
 	}
+	kafka, err := cfg.KafkaOptions()
+	if err != nil {
+		return nil, err.Error()
+	}
 	w, err := ingest.NewWatch(ctx, ingest.WatchConfig{
-		Connect: func(opts ...kgo.Opt) (*kgo.Client, error) { return cfg.kafkaClient(opts...) },
-		Group:   cfg.App.ID, Input: cfg.Topics.Input, Changelog: cfg.changelogTopic(), Seals: cfg.sealsTopic(),
+		Kafka: kafka, Group: cfg.App.ID, Input: cfg.Topics.Input, Changelog: cfg.changelogTopic(), Seals: cfg.sealsTopic(),
 		DeadLetter: cfg.Topics.DeadLetter,
 		Progress: func(p ingest.Progress) {
 			if o.Progress != nil {

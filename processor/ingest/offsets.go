@@ -4,18 +4,17 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"tocsin/topics/readlog"
 )
 
 // Offsets is a set of offsets per partition, kept as ranges.
 type Offsets struct {
-	parts map[int32][]Range
+	parts map[int32][]readlog.Range
 }
 
-// Range is From … To, To exclusive.
-type Range struct{ From, To int64 }
-
 // NewOffsets makes an empty set.
-func NewOffsets() *Offsets { return &Offsets{parts: map[int32][]Range{}} }
+func NewOffsets() *Offsets { return &Offsets{parts: map[int32][]readlog.Range{}} }
 
 // Add adds one offset. Offsets of a partition come in ascending order, as a producer gets them.
 func (o *Offsets) Add(partition int32, offset int64) {
@@ -24,13 +23,13 @@ func (o *Offsets) Add(partition int32, offset int64) {
 		rs[n-1].To++
 		return
 	}
-	o.parts[partition] = append(rs, Range{From: offset, To: offset + 1})
+	o.parts[partition] = append(rs, readlog.Range{From: offset, To: offset + 1})
 }
 
 // Contains says whether the offset is in the set.
 func (o *Offsets) Contains(partition int32, offset int64) bool {
 	rs := o.parts[partition]
-	i, found := slices.BinarySearchFunc(rs, offset, func(r Range, at int64) int {
+	i, found := slices.BinarySearchFunc(rs, offset, func(r readlog.Range, at int64) int {
 		switch {
 		case r.To <= at:
 			return -1
@@ -53,12 +52,12 @@ func (o *Offsets) Partitions() []int32 {
 }
 
 // Bounds are the smallest range that holds all offsets of the partition.
-func (o *Offsets) Bounds(partition int32) Range {
+func (o *Offsets) Bounds(partition int32) readlog.Range {
 	rs := o.parts[partition]
 	if len(rs) == 0 {
-		return Range{}
+		return readlog.Range{}
 	}
-	return Range{From: rs[0].From, To: rs[len(rs)-1].To}
+	return readlog.Range{From: rs[0].From, To: rs[len(rs)-1].To}
 }
 
 // Len is the number of offsets of the partition.
@@ -73,7 +72,7 @@ func (o *Offsets) Len(partition int32) int64 {
 // Between is the number of offsets of the partition from one to below another.
 func (o *Offsets) Between(partition int32, from, to int64) int64 {
 	rs := o.parts[partition]
-	first, _ := slices.BinarySearchFunc(rs, from, func(r Range, at int64) int { return cmp.Compare(r.To, at) })
+	first, _ := slices.BinarySearchFunc(rs, from, func(r readlog.Range, at int64) int { return cmp.Compare(r.To, at) })
 	var n int64
 	for _, r := range rs[first:] {
 		if r.From >= to {

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tocsin/topics"
+	"tocsin/topics/readlog"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -249,7 +250,7 @@ func TestOffsets(t *testing.T) {
 		require.Equal(t, want, o.Contains(1, at), at)
 	}
 	require.False(t, o.Contains(2, 3))
-	require.Equal(t, Range{3, 21}, o.Bounds(1))
+	require.Equal(t, readlog.Range{From: 3, To: 21}, o.Bounds(1))
 	require.Equal(t, int64(5), o.Len(1))
 	require.Equal(t, []int32{1}, o.Partitions())
 	require.Equal(t, int64(3), o.Between(1, 4, 9))

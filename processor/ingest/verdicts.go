@@ -6,9 +6,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/topics"
+	"tocsin/topics/readlog"
 )
 
 // Verdicts is what the processor made of the records of a run.
@@ -43,16 +45,17 @@ func (v *Verdicts) DeadTotal() int64 {
 // difference between the last seal before what was written and the first one behind it is the verdicts on everything
 // between; when their number is that of the records written, they are the verdicts on these.
 func (w *Watch) Read(ctx context.Context, written *Offsets) (*Verdicts, error) {
-	cl, err := w.cfg.Connect()
+	cl, err := w.connect()
 	if err != nil {
 		return nil, err
 	}
 	defer cl.Close()
+	adm := kadm.NewClient(cl)
 	v := &Verdicts{DeadLetters: map[string]int64{}}
-	if err := w.readDead(ctx, cl, written, v); err != nil {
+	if err := w.readDead(ctx, adm, written, v); err != nil {
 		return nil, err
 	}
-	counts, err := w.readCounts(ctx, cl, written)
+	counts, err := w.readCounts(ctx, adm, written)
 	if err != nil {
 		return nil, err
 	}
@@ -79,35 +82,35 @@ func (w *Watch) Read(ctx context.Context, written *Offsets) (*Verdicts, error) {
 }
 
 // since gives the ranges of a topic from the watch to now.
-func since(before, now map[int32]Range) map[int32]Range {
-	out := map[int32]Range{}
+func since(before, now map[int32]readlog.Range) map[int32]readlog.Range {
+	out := map[int32]readlog.Range{}
 	for p, r := range now {
-		out[p] = Range{From: max(before[p].To, r.From), To: r.To}
+		out[p] = readlog.Range{From: max(before[p].To, r.From), To: r.To}
 	}
 	return out
 }
 
-func (w *Watch) readDead(ctx context.Context, cl *kgo.Client, written *Offsets, v *Verdicts) error {
-	now, err := Ends(ctx, cl, w.cfg.DeadLetter)
+func (w *Watch) readDead(ctx context.Context, adm *kadm.Client, written *Offsets, v *Verdicts) error {
+	now, err := readlog.Bounds(ctx, adm, w.cfg.DeadLetter)
 	if err != nil {
 		return err
 	}
-	return ReadLog(ctx, w.cfg.Connect, w.cfg.DeadLetter, since(w.dead, now), func(r *kgo.Record) bool {
+	return w.reader(w.cfg.DeadLetter).Read(ctx, since(w.dead, now), func(r *kgo.Record) error {
 		d := ReadDeadLetter(r)
 		if d.Topic != w.cfg.Input {
-			return true
+			return nil
 		}
 		if n := written.Between(d.Partition, d.First, d.Last+1); n > 0 {
 			v.DeadLetters[d.Reason] += n
 		}
-		return true
+		return nil
 	})
 }
 
 // readCounts gives, by partition, the verdicts between the seals around what was written. A partition whose seals are
 // not both there is left out.
-func (w *Watch) readCounts(ctx context.Context, cl *kgo.Client, written *Offsets) (map[int32]topics.Counts, error) {
-	now, err := Ends(ctx, cl, w.cfg.Changelog)
+func (w *Watch) readCounts(ctx context.Context, adm *kadm.Client, written *Offsets) (map[int32]topics.Counts, error) {
+	now, err := readlog.Bounds(ctx, adm, w.cfg.Changelog)
 	if err != nil {
 		return nil, err
 	}
@@ -116,16 +119,17 @@ func (w *Watch) readCounts(ctx context.Context, cl *kgo.Client, written *Offsets
 		before, after topics.Seal
 		found         bool
 	}
+	changelog := w.reader(w.cfg.Changelog)
 	around := map[int32]*ends{}
-	ranges := map[int32]Range{}
+	ranges := map[int32]readlog.Range{}
 	for _, p := range written.Partitions() {
 		e := &ends{}
-		if e.before, _, err = w.lastSeal(ctx, p); err != nil { // none: nothing was ever judged, all counts are zero
+		if e.before, err = changelog.LastSeal(ctx, p, w.changelog[p]); err != nil { // none: nothing was ever judged, all counts are zero
 			return nil, err
 		}
 		around[p], ranges[p] = e, news[p]
 	}
-	err = w.readSeals(ctx, ranges, func(s topics.Seal) {
+	err = changelog.Seals(ctx, ranges, func(s topics.Seal) {
 		e, bounds := around[s.Partition], written.Bounds(s.Partition)
 		switch {
 		case e == nil || e.found:
@@ -147,25 +151,25 @@ func (w *Watch) readCounts(ctx context.Context, cl *kgo.Client, written *Offsets
 		subtract(&c, &e.before.Coverage.Counts)
 		out[p] = c
 	}
-	closedNow, err := Ends(ctx, cl, w.cfg.Seals)
+	closedNow, err := readlog.Bounds(ctx, adm, w.cfg.Seals)
 	if err != nil {
 		return nil, err
 	}
-	err = ReadLog(ctx, w.cfg.Connect, w.cfg.Seals, since(w.seals, closedNow), func(r *kgo.Record) bool {
+	err = w.reader(w.cfg.Seals).Read(ctx, since(w.seals, closedNow), func(r *kgo.Record) error {
 		cov, err := topics.DecodeCoverage(r.Value)
 		if err != nil {
 			// A record of another kind: what operators did is written there too. Should it be one of these after all, the
 			// numbers do not add up, and Read says so.
-			return true
+			return nil
 		}
 		e := around[cov.Partition]
 		if e == nil || !e.found || cov.From < e.before.Coverage.From || cov.To > e.after.Coverage.From {
-			return true
+			return nil
 		}
 		c := out[cov.Partition]
 		c.Add(&cov.Counts)
 		out[cov.Partition] = c
-		return true
+		return nil
 	})
 	return out, err
 }

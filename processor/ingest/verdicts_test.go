@@ -27,15 +27,13 @@ func newTraces(t *testing.T) *traces {
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in", "log", "seals", "dead"))
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	connect := func(opts ...kgo.Opt) (*kgo.Client, error) {
-		return kgo.NewClient(append(opts, kgo.SeedBrokers(c.ListenAddrs()...))...)
-	}
-	cl, err := connect()
+	kafka := []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}
+	cl, err := kgo.NewClient(kafka...)
 	require.NoError(t, err)
 	t.Cleanup(cl.Close)
 	return &traces{
 		t: t, cl: cl, seal: topics.Seal{Partitions: 1},
-		cfg: WatchConfig{Connect: connect, Group: "g", Input: "in", Changelog: "log", Seals: "seals", DeadLetter: "dead"},
+		cfg: WatchConfig{Kafka: kafka, Group: "g", Input: "in", Changelog: "log", Seals: "seals", DeadLetter: "dead"},
 	}
 }
 
@@ -188,8 +186,8 @@ func TestWatchWaits(t *testing.T) {
 	defer cancel()
 	require.ErrorContains(t, w.Wait(ctx, written(0, 1)), "1 of 1 records are not judged yet")
 
-	consumer, err := x.cfg.Connect(kgo.ConsumerGroup("g"), kgo.ConsumeTopics("in"), kgo.DisableAutoCommit(),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	consumer, err := kgo.NewClient(append([]kgo.Opt{kgo.ConsumerGroup("g"), kgo.ConsumeTopics("in"),
+		kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())}, x.cfg.Kafka...)...)
 	require.NoError(t, err)
 	defer consumer.Close()
 	fetches := consumer.PollFetches(t.Context())

@@ -8,13 +8,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"tocsin/topics"
+	"tocsin/topics/readlog"
 )
 
 // WatchConfig says where the processor's traces are.
 type WatchConfig struct {
-	Connect    Connect
-	Group      string // the processor's consumer group
+	Kafka      []kgo.Opt // seed brokers, TLS, SASL
+	Group      string    // the processor's consumer group
 	Input      string
 	Changelog  string
 	Seals      string
@@ -26,35 +26,49 @@ type WatchConfig struct {
 // Watch remembers how far the processor's topics were before a run, so that afterwards only what is new is read.
 type Watch struct {
 	cfg       WatchConfig
-	changelog map[int32]Range
-	seals     map[int32]Range
-	dead      map[int32]Range
+	changelog map[int32]readlog.Range
+	seals     map[int32]readlog.Range
+	dead      map[int32]readlog.Range
 }
 
 // NewWatch looks at the topics. It must be called before anything is written.
 func NewWatch(ctx context.Context, cfg WatchConfig) (*Watch, error) {
-	cl, err := cfg.Connect()
+	w := &Watch{cfg: cfg}
+	cl, err := w.connect()
 	if err != nil {
 		return nil, err
 	}
 	defer cl.Close()
-	w := &Watch{cfg: cfg}
+	adm := kadm.NewClient(cl)
 	// The seals topic first: a coverage record that belongs to a seal before the changelog's end may then be read and is
 	// left out by its offsets, but none that comes after it is missed.
 	for _, t := range []struct {
 		name string
-		to   *map[int32]Range
+		to   *map[int32]readlog.Range
 	}{{cfg.Seals, &w.seals}, {cfg.DeadLetter, &w.dead}, {cfg.Changelog, &w.changelog}} {
-		if *t.to, err = Ends(ctx, cl, t.name); err != nil {
+		if *t.to, err = readlog.Bounds(ctx, adm, t.name); err != nil {
 			return nil, err
 		}
 	}
 	return w, nil
 }
 
+func (w *Watch) connect() (*kgo.Client, error) {
+	cl, err := kgo.NewClient(w.cfg.Kafka...)
+	if err != nil {
+		return nil, fmt.Errorf("make a Kafka client: %w", err)
+	}
+	return cl, nil
+}
+
+// reader reads a topic.
+func (w *Watch) reader(topic string) *readlog.Reader {
+	return &readlog.Reader{Kafka: w.cfg.Kafka, Topic: topic}
+}
+
 // Running says whether a processor is there: whether its group has members.
 func (w *Watch) Running(ctx context.Context) (bool, error) {
-	cl, err := w.cfg.Connect()
+	cl, err := w.connect()
 	if err != nil {
 		return false, err
 	}
@@ -72,7 +86,7 @@ const pollEvery = 100 * time.Millisecond
 
 // Wait returns when the group has committed past everything written. It waits as long as ctx allows.
 func (w *Watch) Wait(ctx context.Context, written *Offsets) error {
-	cl, err := w.cfg.Connect()
+	cl, err := w.connect()
 	if err != nil {
 		return err
 	}
@@ -104,38 +118,4 @@ func (w *Watch) Wait(ctx context.Context, written *Offsets) error {
 		case <-tick.C:
 		}
 	}
-}
-
-// lastSeal finds the last seal of a changelog partition below its end as of the watch; ok is false for none.
-func (w *Watch) lastSeal(ctx context.Context, partition int32) (seal topics.Seal, ok bool, err error) {
-	all := w.changelog[partition]
-	for span := int64(1000); ; span *= 8 {
-		from := max(all.From, all.To-span)
-		ranges := map[int32]Range{partition: {From: from, To: all.To}}
-		err = w.readSeals(ctx, ranges, func(s topics.Seal) { seal, ok = s, true })
-		if err != nil || ok || from == all.From {
-			return seal, ok, err
-		}
-	}
-}
-
-// readSeals passes on every seal in the ranges of the changelog.
-func (w *Watch) readSeals(ctx context.Context, ranges map[int32]Range, each func(topics.Seal)) error {
-	var bad error
-	err := ReadLog(ctx, w.cfg.Connect, w.cfg.Changelog, ranges, func(r *kgo.Record) bool {
-		if !topics.IsSealKey(r.Key) {
-			return true
-		}
-		s, err := topics.DecodeSeal(r.Value)
-		if err != nil {
-			bad = fmt.Errorf("changelog partition %d offset %d: %w", r.Partition, r.Offset, err)
-			return false
-		}
-		each(s)
-		return true
-	})
-	if bad != nil {
-		return bad
-	}
-	return err
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"tocsin/topics/readlog"
 )
 
 // Bound is one end of the stretch, in every partition: an offset, a time, or the beginning or end of the log. The
@@ -68,11 +70,8 @@ func (b Bound) String() string {
 	return "beginning"
 }
 
-// stretch is what is replayed of one partition: [from, to).
-type stretch struct{ from, to int64 }
-
 // resolve turns the bounds into offsets, within what the log has now.
-func resolve(ctx context.Context, adm *kadm.Client, topic string, from, to Bound) (map[int32]stretch, error) {
+func resolve(ctx context.Context, adm *kadm.Client, topic string, from, to Bound) (map[int32]readlog.Range, error) {
 	starts, err := adm.ListStartOffsets(ctx, topic)
 	if err != nil {
 		return nil, fmt.Errorf("list the start of %s: %w", topic, err)
@@ -119,13 +118,13 @@ func resolve(ctx context.Context, adm *kadm.Client, topic string, from, to Bound
 	if err != nil {
 		return nil, err
 	}
-	stretches := make(map[int32]stretch)
+	stretches := make(map[int32]readlog.Range)
 	ends.Each(func(o kadm.ListedOffset) {
 		start, _ := starts.Lookup(topic, o.Partition)
-		s := stretch{
-			from: first(o.Partition, start.Offset, o.Offset), to: last(o.Partition, start.Offset, o.Offset),
+		s := readlog.Range{
+			From: first(o.Partition, start.Offset, o.Offset), To: last(o.Partition, start.Offset, o.Offset),
 		}
-		s.to = max(s.from, s.to)
+		s.To = max(s.From, s.To)
 		stretches[o.Partition] = s
 	})
 	return stretches, nil

@@ -22,6 +22,7 @@ import (
 	"tocsin/state/window"
 	"tocsin/topics"
 	"tocsin/topics/provision"
+	"tocsin/topics/readlog"
 )
 
 const partitions = 3
@@ -121,17 +122,13 @@ func (l *live) run(t *testing.T, adm *kadm.Client, n int) {
 	}, time.Minute, 10*time.Millisecond)
 	cancel()
 	require.NoError(t, <-done)
-	for id := range int32(partitions) {
-		r := processor.LogReader{Kafka: l.kafka, Topic: "audit.alerts", Partition: id, StallAfter: 10 * time.Second}
-		ends, err := adm.ListEndOffsets(t.Context(), "audit.alerts")
-		require.NoError(t, err)
-		end, _ := ends.Lookup("audit.alerts", id)
-		_, err = r.Read(t.Context(), 0, end.Offset, func(r *kgo.Record) error {
-			l.alerts = append(l.alerts, string(r.Value))
-			return nil
-		})
-		require.NoError(t, err)
-	}
+	bounds, err := readlog.Bounds(t.Context(), adm, "audit.alerts")
+	require.NoError(t, err)
+	r := readlog.Reader{Kafka: l.kafka, Topic: "audit.alerts", StallAfter: 10 * time.Second}
+	require.NoError(t, r.Read(t.Context(), bounds, func(r *kgo.Record) error {
+		l.alerts = append(l.alerts, string(r.Value))
+		return nil
+	}))
 	slices.Sort(l.alerts)
 }
 

@@ -11,6 +11,7 @@ import (
 	"tocsin/state"
 	"tocsin/state/window"
 	"tocsin/topics"
+	"tocsin/topics/readlog"
 )
 
 const (
@@ -37,23 +38,23 @@ func (r *replay) partition(ctx context.Context, id int32) (PartitionResult, erro
 		return PartitionResult{}, err
 	}
 	defer lease.Release()
-	p := &partition{r: r, lease: lease, result: PartitionResult{Partition: id, From: s.from, To: s.to}}
+	p := &partition{r: r, lease: lease, result: PartitionResult{Partition: id, From: s.From, To: s.To}}
 	p.eng = r.Engine.NewPartition(engine.PartitionConfig{
-		Partition: id, Partitions: r.count, TopicID: r.topicID, Start: s.from,
+		Partition: id, Partitions: r.count, TopicID: r.topicID, Start: s.From,
 		Loader: processor.LeaseLoader{Lease: lease}, CacheBytes: 64 << 20,
 	})
-	reader := processor.LogReader{
-		Kafka: r.Kafka, Topic: r.Topic, TopicID: r.topicID, Partition: id, StallAfter: r.StallAfter,
-		Progress: func(next int64, _ int) { p.progress(next) },
+	reader := readlog.Reader{
+		Kafka: r.Kafka, Topic: r.Topic, TopicID: r.topicID, StallAfter: r.StallAfter,
+		Progress: func(_ int32, next int64, _ int) { p.progress(next) },
 		Broken:   p.setAside,
 	}
-	if _, err := reader.Read(ctx, s.from, s.to, p.add); err != nil {
+	if err := reader.Read(ctx, map[int32]readlog.Range{id: s}, p.add); err != nil {
 		return p.result, err
 	}
 	if err := p.finish(); err != nil {
 		return p.result, err
 	}
-	r.left -= s.to - s.from
+	r.left -= s.To - s.From
 	return p.result, nil
 }
 
@@ -103,13 +104,13 @@ func (p *partition) advance(recordTime int64) error {
 }
 
 // setAside gives the verdict on a batch that cannot be read.
-func (p *partition) setAside(first, next int64, why error) error {
+func (p *partition) setAside(_ int32, offsets readlog.Range, why error) error {
 	if err := p.judge(); err != nil {
 		return err
 	}
-	p.eng.SetAside(first, next-1, topics.ReasonDecompress, why.Error(), &p.fx)
-	p.result.Records += next - first
-	p.r.result.Records += next - first
+	p.eng.SetAside(offsets.From, offsets.To-1, topics.ReasonDecompress, why.Error(), &p.fx)
+	p.result.Records += offsets.To - offsets.From
+	p.r.result.Records += offsets.To - offsets.From
 	return nil
 }
 
@@ -185,7 +186,7 @@ func (p *partition) progress(next int64) {
 	}
 	s := p.r.stretches[p.result.Partition]
 	p.r.Progress(Progress{
-		Partition: p.result.Partition, Next: next, Until: s.to, Records: p.r.result.Records,
-		Left: p.r.left - (min(next, s.to) - s.from),
+		Partition: p.result.Partition, Next: next, Until: s.To, Records: p.r.result.Records,
+		Left: p.r.left - (min(next, s.To) - s.From),
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"tocsin/state"
 	"tocsin/state/window"
 	"tocsin/topics"
+	"tocsin/topics/readlog"
 )
 
 // DefaultApplyEvery is the default of Config.ApplyEvery.
@@ -122,7 +123,7 @@ type replay struct {
 	store     *state.Store
 	topicID   [16]byte
 	count     int32 // partitions of the topic
-	stretches map[int32]stretch
+	stretches map[int32]readlog.Range
 	alerts    *bufio.Writer
 	preparer  processor.Preparer
 	left      int64
@@ -143,10 +144,10 @@ func (r *replay) open(ctx context.Context) error {
 		return err
 	}
 	if len(r.Partitions) > 0 {
-		maps.DeleteFunc(r.stretches, func(p int32, _ stretch) bool { return !slices.Contains(r.Partitions, p) })
+		maps.DeleteFunc(r.stretches, func(p int32, _ readlog.Range) bool { return !slices.Contains(r.Partitions, p) })
 	}
 	for _, s := range r.stretches {
-		r.left += s.to - s.from
+		r.left += s.To - s.From
 	}
 	r.store, err = state.Open(state.Config{FS: r.FS, Dir: r.Dir, HeadIndex: window.HeadIndex, Now: r.Now, Log: r.Log})
 	if err != nil {

@@ -1,6 +1,5 @@
 // Package provision compares the topics of a live cluster with what they must be, and creates those that are missing.
-// It is the only code under topics that talks to a cluster: what must be, and how it is compared, is in package
-// topics.
+// What must be, and how it is compared, is in package topics.
 //
 // What the package guarantees: nothing that exists is ever changed or removed; a topic is created exactly as its spec
 // says, or not at all; every difference comes with its reason and its remedy.
