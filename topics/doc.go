@@ -8,6 +8,6 @@
 // What the caller must do: keep to the clean-up policies of Specs (a changelog that is not compacted by key, or loses
 // records by age, cannot be restored), and never write a changelog outside a transaction that ends with a seal.
 //
-// The package is pure: standard library only, no clock, randomness, goroutines or I/O. Package provision, below this
-// one, talks to a cluster.
+// The package is pure: standard library only, no clock, randomness, goroutines or I/O. Two packages below this
+// one talk to a cluster: provision makes topics and compares them, readlog reads them.
 package topics

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"tocsin/processor/detect"
-	"tocsin/processor/ingest"
 	"tocsin/processor/verify"
+	"tocsin/topics"
 )
 
 var (
@@ -169,7 +169,7 @@ func (c *checker) input() {
 	} else {
 		c.oneOf("input.keying", in.Keying, "trusted")
 	}
-	if _, err := ingest.ParseKeyTemplate(in.Key); err != nil {
+	if _, err := topics.ParseKeyTemplate(in.Key); err != nil {
 		c.fail("input.key", "%s", err)
 	}
 	c.oneOf("input.start", in.Start, "earliest", "latest")

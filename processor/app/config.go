@@ -6,7 +6,6 @@ import (
 	"tocsin/processor"
 	"tocsin/processor/app/settings"
 	"tocsin/processor/detect"
-	"tocsin/processor/ingest"
 	"tocsin/processor/sink"
 	"tocsin/state"
 	"tocsin/topics"
@@ -80,7 +79,7 @@ type TopicsConfig struct {
 // InputConfig says what is expected of the input topic.
 type InputConfig struct {
 	Keying          string `yaml:"keying"`
-	Key             string `yaml:"key"` // template, see ingest.KeyTemplate
+	Key             string `yaml:"key"` // template, see topics.KeyTemplate
 	Start           string `yaml:"start"`
 	Ticks           bool   `yaml:"ticks"`
 	TrustCreateTime bool   `yaml:"trust_create_time"`
@@ -226,7 +225,7 @@ func Default() Config {
 		},
 		Topics: TopicsConfig{Input: "audit.events", Alerts: "audit.alerts", DeadLetter: "audit.deadletter", Partitions: 12},
 		Input: InputConfig{
-			Keying: "trusted", Key: ingest.DefaultKeyTemplate, Start: "earliest",
+			Keying: "trusted", Key: topics.DefaultKeyTemplate, Start: "earliest",
 			MaxBytes: Size(topics.DefaultLimits().MaxBytes), MaxDepth: topics.DefaultLimits().MaxDepth,
 		},
 		Processor: ProcessorConfig{

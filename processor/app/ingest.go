@@ -42,7 +42,7 @@ func Ingest(ctx context.Context, cfg *Loaded, o IngestOptions) (*IngestReport, e
 	if err != nil {
 		return nil, Usage(err)
 	}
-	key, err := ingest.ParseKeyTemplate(cfg.Input.Key)
+	key, err := topics.ParseKeyTemplate(cfg.Input.Key)
 	if err != nil {
 		return nil, Usage(err)
 	}

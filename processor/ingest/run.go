@@ -18,7 +18,7 @@ type Config struct {
 	Client *kgo.Client // made with [ClientOptions]
 	Topic  string
 	Info   TopicInfo
-	Key    KeyTemplate
+	Key    topics.KeyTemplate
 	Signer *Signer // nil: nothing is signed
 	// Historic gives records the time of their events instead of the present (see [TopicInfo.CheckHistoric], which the
 	// caller has asked), and ends with a tick in every partition.

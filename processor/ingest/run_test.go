@@ -38,7 +38,7 @@ func broker(t *testing.T, partitions int32, settings map[string]string) Config {
 	cl, err := kgo.NewClient(append(ClientOptions(info), kgo.SeedBrokers(c.ListenAddrs()...))...)
 	require.NoError(t, err)
 	t.Cleanup(cl.Close)
-	key, err := ParseKeyTemplate(DefaultKeyTemplate)
+	key, err := topics.ParseKeyTemplate(topics.DefaultKeyTemplate)
 	require.NoError(t, err)
 	return Config{Options: testOptions(), Client: cl, Topic: inputTopic, Info: info, Key: key}
 }
@@ -213,29 +213,6 @@ func TestSorterSpillsAndStaysStable(t *testing.T) {
 		left, err := os.ReadDir(dir)
 		require.NoError(t, err)
 		require.Empty(t, left)
-	}
-}
-
-func TestKeyTemplate(t *testing.T) {
-	for _, c := range []struct{ template, event, want, err string }{
-		{template: DefaultKeyTemplate, event: event(day, "p"), want: "o/p"},
-		{template: "{principalId}", event: `{"sessionContext":{"ipAddress":"AWS Internal"}}`, want: "AWS Internal"},
-		{template: DefaultKeyTemplate, event: `{}`, want: "/unknown"},
-		{template: DefaultKeyTemplate, event: `nonsense`, want: "/unknown"},
-		{template: "a{principalId}b{organizationId}c", event: event(day, "p"), want: "apboc"},
-		{template: "{organizationId}", err: "{principalId} is missing"},
-		{template: "{principalId", err: "not closed"},
-		{template: "{ip}", err: "neither"},
-	} {
-		k, err := ParseKeyTemplate(c.template)
-		if c.err != "" {
-			require.ErrorContains(t, err, c.err)
-			continue
-		}
-		require.NoError(t, err)
-		var e topics.Event
-		_, _ = e.Decode([]byte(c.event), nil, readLimits)
-		require.Equal(t, c.want, string(k.Append(nil, &e)))
 	}
 }
 

@@ -1,13 +1,11 @@
-package ingest
+package topics
 
 import (
 	"fmt"
 	"strings"
-
-	"tocsin/topics"
 )
 
-// DefaultKeyTemplate is the template the detection expects unless configured otherwise.
+// DefaultKeyTemplate is the template of the input's record keys unless configured otherwise.
 const DefaultKeyTemplate = "{organizationId}/{principalId}"
 
 // KeyTemplate makes record keys from events. Two placeholders are known:
@@ -63,9 +61,12 @@ func ParseKeyTemplate(text string) (KeyTemplate, error) {
 	return t, nil
 }
 
+// IsZero says whether the template was never parsed.
+func (t KeyTemplate) IsZero() bool { return len(t.parts) == 0 }
+
 // Append appends the key of e to dst. What could not be decoded has no fields: its key is that of an event without
 // organisation, principal and address.
-func (t KeyTemplate) Append(dst []byte, e *topics.Event) []byte {
+func (t KeyTemplate) Append(dst []byte, e *Event) []byte {
 	for _, p := range t.parts {
 		switch p.field {
 		case 'o':
