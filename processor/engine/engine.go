@@ -26,6 +26,8 @@ type Config struct {
 	Limits   topics.Limits
 	Mode     string // topics.ModeLive or ModeReplay: the one field of alerts that may differ
 	Ticks    bool   // records with the header tocsin-tick are ticks; else they are events like any other
+	// Key is the template of the keys that the input's records should have. Zero: it is not checked whether they do.
+	Key topics.KeyTemplate
 }
 
 // Engine holds what all partitions share. It never changes.
@@ -71,11 +73,15 @@ type Effects struct {
 	Bytes       int      // size of Alerts and Coverage
 	Counts      topics.Counts
 	Outcomes    [topics.NumOutcomes]int64 // of the events that were verified, whatever became of them
+	KeysChecked int64                     // records whose key was checked
+	MisKeyed    []MisKeyed                // those of them that lie in the wrong partition
 }
 
 // Reset prepares for the next transaction.
 func (fx *Effects) Reset() {
 	clear(fx.Alerts)
 	clear(fx.Coverage)
-	*fx = Effects{Alerts: fx.Alerts[:0], DeadLetters: fx.DeadLetters[:0], Coverage: fx.Coverage[:0]}
+	*fx = Effects{
+		Alerts: fx.Alerts[:0], DeadLetters: fx.DeadLetters[:0], Coverage: fx.Coverage[:0], MisKeyed: fx.MisKeyed[:0],
+	}
 }

@@ -13,6 +13,7 @@ import (
 type Scratch struct {
 	event  topics.Event
 	verify *verify.Scratch
+	key    []byte
 }
 
 // Prepared is a record after all that needs no state: decoded, verified, matched. It is small, so that some dozens of
@@ -29,6 +30,9 @@ type Prepared struct {
 
 	reason topics.Reason
 	err    string
+
+	keyHash    uint32 // of the record key it should have; only when keyChecked
+	keyChecked bool
 
 	rules    *detect.OrgRules
 	mask     uint64 // matchers that the event meets
@@ -47,7 +51,7 @@ func (e *Engine) Prepare(r *Record, s *Scratch, p *Prepared) {
 	if s.verify == nil {
 		s.verify = verify.NewScratch()
 	}
-	p.rec, p.tick, p.verified = r, false, false
+	p.rec, p.tick, p.verified, p.keyChecked = r, false, false, false
 	p.reason, p.err, p.rules, p.mask, p.exempted = topics.ReasonNone, "", nil, 0, 0
 	defer func() {
 		if v := recover(); v != nil {
@@ -74,6 +78,7 @@ func (e *Engine) Prepare(r *Record, s *Scratch, p *Prepared) {
 	p.trace = parseTrace(event.TraceID)
 	if p.reason == topics.ReasonNone {
 		p.mask, p.exempted = p.rules.Match(event)
+		p.checkedKey(e.cfg.Key, event, s)
 	}
 	p.keep(event)
 	if p.mask != 0 {

@@ -55,6 +55,7 @@ func (p *Partition) Step(pr *Prepared, fx *Effects) error {
 	r := pr.rec
 	p.coverage(r.Offset, fx)
 	err := p.judge(pr, fx)
+	p.checkKey(pr, fx)
 	p.seal.Next = r.Offset + 1
 	return err
 }
