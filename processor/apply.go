@@ -30,6 +30,7 @@ func (w *worker) apply(s *session, stage *state.Stage, seals []topics.Seal) erro
 	}
 	b.touched = b.touched[:0]
 	w.proc.metrics.observe(&b.out.fx, b.taken, b.out.size())
+	w.noteKeys(&b.out.fx)
 	s.at(PointPublished)
 	return nil
 }

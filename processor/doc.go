@@ -9,7 +9,7 @@
 //	judge.go        records go through the engine; prepare.go shares the stateless part among cores
 //	transaction.go  one transaction from begin to its outcome; output.go and deadletter.go make the records
 //	session.go      the transaction as Kafka sees it; outcome.go says what became of it
-//	apply.go        the store follows
+//	apply.go        the store follows; keying.go watches where records lie
 //	offsets.go      what an operator can do about a stopped partition
 //	point.go        the places at which tests kill or hold up the loop
 //

@@ -14,6 +14,7 @@ import (
 type metrics struct {
 	records         *prometheus.CounterVec // by verdict and reason
 	outcomes        *prometheus.CounterVec // verification, by outcome
+	keys            *prometheus.CounterVec // checked ones, by result
 	alerts          prometheus.Counter
 	outputBytes     prometheus.Counter
 	transactions    *prometheus.CounterVec // by outcome
@@ -44,7 +45,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		records: vec("records_total", "Input records by verdict (judged, duplicate, dead_letter, tick) and reason, "+
 			"committed ones only.", "verdict", "reason"),
-		outcomes:     vec("verifications_total", "Events by outcome of verification, committed ones only.", "outcome"),
+		outcomes: vec("verifications_total", "Events by outcome of verification, committed ones only.", "outcome"),
+		keys: vec("keys_checked_total", "Events (one offset of 64) whose partition was compared with that of their key, by "+
+			"result (right, wrong), committed ones only.", "result"),
 		alerts:       counter("alert_revisions_total", "Alert revisions written and committed."),
 		outputBytes:  counter("output_bytes_total", "Bytes of all records produced and committed, before compression."),
 		transactions: vec("transactions_total", "Transactions by outcome (committed, aborted, unknown).", "outcome"),
@@ -77,7 +80,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return m, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.records, m.outcomes, m.alerts, m.outputBytes, m.transactions, m.aborts,
+	for _, c := range []prometheus.Collector{m.records, m.outcomes, m.keys, m.alerts, m.outputBytes, m.transactions, m.aborts,
 		m.unknown, m.restarts, m.endSeconds, m.batchRecords, m.lag, m.restoredRecords, m.restoreRetries, m.stopped,
 		m.fetchErrors, m.version1, m.createTime} {
 		errs = append(errs, reg.Register(c))
@@ -102,6 +105,10 @@ func (m *metrics) observe(fx *engine.Effects, records, bytes int) {
 		if n > 0 {
 			m.outcomes.WithLabelValues(topics.Outcome(o).String()).Add(float64(n))
 		}
+	}
+	if fx.KeysChecked > 0 {
+		m.keys.WithLabelValues("right").Add(float64(fx.KeysChecked - int64(len(fx.MisKeyed))))
+		m.keys.WithLabelValues("wrong").Add(float64(len(fx.MisKeyed)))
 	}
 	m.alerts.Add(float64(len(fx.Alerts)))
 	m.outputBytes.Add(float64(bytes))

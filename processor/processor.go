@@ -18,6 +18,7 @@ import (
 type Processor struct {
 	config  Config
 	metrics *metrics
+	keying  keying
 	hooks   hooks
 
 	// Set by Run before the first worker starts.
@@ -51,7 +52,9 @@ func New(c Config) (*Processor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("processor metrics: %w", err)
 	}
-	return &Processor{config: c, metrics: m, restoring: make(chan struct{}, c.Restores)}, nil
+	return &Processor{
+		config: c, metrics: m, keying: keying{now: c.Now}, restoring: make(chan struct{}, c.Restores),
+	}, nil
 }
 
 // Run works until ctx ends, which is no error: the transactions that are open are finished first, and the state is

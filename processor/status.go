@@ -25,7 +25,7 @@ type Health struct {
 	Joined     bool              `json:"joined"` // every worker has got an assignment, even an empty one
 	Workers    int               `json:"workers"`
 	Partitions []PartitionHealth `json:"partitions"`
-	Warnings   []string          `json:"warnings,omitempty"`
+	Warnings   []string          `json:"warnings,omitempty"` // what weakens results although everything works
 }
 
 // partitionStatus is the part of a partition that others read.
@@ -62,6 +62,9 @@ func (p *Processor) Health() Health {
 	workers := slices.Clone(p.workers)
 	h.Warnings = slices.Clone(p.warnings)
 	p.mu.Unlock()
+	if warning := p.keying.warning(); warning != "" {
+		h.Warnings = append(h.Warnings, warning)
+	}
 	h.Workers = len(workers)
 	h.Ready = len(workers) > 0
 	for _, w := range workers {

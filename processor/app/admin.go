@@ -26,6 +26,8 @@ import (
 //	/healthz  200 while the roles answer when asked how they are; 503 when one has not for a second: it hangs
 //	/readyz   200 when every partition is running, none is being restored or stopped, all lags are known, and alerts are
 //	          stored as they come; else 503. The body says what is missing.
+//
+// A warning changes the status in the body and not the answer's code: to restart the process would not mend it.
 type admin struct {
 	log       *slog.Logger
 	registry  *prometheus.Registry
@@ -39,9 +41,29 @@ type admin struct {
 // condition is the body of both.
 type condition struct {
 	OK        bool              `json:"ok"`
+	Status    status            `json:"status"`
 	Missing   []string          `json:"missing,omitempty"`
 	Processor *processor.Health `json:"processor,omitempty"`
 	Sink      *sink.Health      `json:"sink,omitempty"`
+}
+
+// status is a condition in one word.
+type status string
+
+const (
+	statusOK      status = "OK"
+	statusWarning status = "WARNING" // it works, and something weakens its results: see the warnings of the roles
+	statusFailing status = "FAILING" // see what is missing
+)
+
+func (c *condition) status() status {
+	switch {
+	case !c.OK:
+		return statusFailing
+	case c.Processor != nil && len(c.Processor.Warnings) > 0:
+		return statusWarning
+	}
+	return statusOK
 }
 
 // start begins to listen and returns the address; "" for none.
@@ -90,6 +112,7 @@ func (a *admin) answer(w http.ResponseWriter, r *http.Request, judge func(contex
 		c.Missing = []string{"a role does not answer"}
 	}
 	c.OK = len(c.Missing) == 0
+	c.Status = c.status()
 	w.Header().Set("Content-Type", "application/json")
 	if !c.OK {
 		w.WriteHeader(http.StatusServiceUnavailable)

@@ -74,11 +74,22 @@ func TestAdminSaysWhatIsMissing(t *testing.T) {
 	code, body := ask(a.ready)
 	require.Equal(t, http.StatusOK, code, body)
 	require.Contains(t, body, `"lag": 7`)
+	require.Contains(t, body, `"status": "OK"`)
+
+	health.Warnings = []string{"keys are wrong"}
+	for _, judge := range []func(context.Context, *condition){a.ready, a.alive} {
+		code, body = ask(judge)
+		require.Equal(t, http.StatusOK, code, "a warning fails neither")
+		require.Contains(t, body, `"ok": true`)
+		require.Contains(t, body, `"status": "WARNING"`)
+		require.Contains(t, body, "keys are wrong")
+	}
 
 	lagErr = errors.New("no broker")
 	code, body = ask(a.ready)
 	require.Equal(t, http.StatusServiceUnavailable, code)
 	require.Contains(t, body, "lag of 1 partitions is not known")
+	require.Contains(t, body, `"status": "FAILING"`)
 
 	health.Partitions[0].State, health.Ready = processor.Stopped, false
 	stored = sink.Health{Reason: "no database"}

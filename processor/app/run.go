@@ -188,8 +188,12 @@ func (c *Config) newEngine(mode string) (*engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	key, err := topics.ParseKeyTemplate(c.Input.Key)
+	if err != nil {
+		return nil, err
+	}
 	return engine.New(engine.Config{
-		Topic: c.Topics.Input, Rules: rules, Verifier: verifier, Mode: mode, Ticks: c.Input.Ticks,
+		Topic: c.Topics.Input, Rules: rules, Verifier: verifier, Mode: mode, Ticks: c.Input.Ticks, Key: key,
 		Limits: topics.Limits{MaxBytes: int(c.Input.MaxBytes), MaxDepth: c.Input.MaxDepth},
 	})
 }
