@@ -95,7 +95,7 @@ func Run(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
-	if _, err := cfg.KafkaOptions(); err != nil {
+	if err := cfg.greet(ctx); err != nil {
 		return err
 	}
 	if o.Roles.Sink && !cfg.Postgres.URL.Set() {

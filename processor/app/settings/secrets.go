@@ -31,7 +31,7 @@ func (s *Settings) loadSecretFiles() []error {
 			switch {
 			case own.layer > of.layer:
 				continue
-			case own.layer == of.layer && !own.IsDefault():
+			case own.layer == of.layer && !own.IsDefault() && !m.IsZero(): // one that is written out as empty is none
 				errs = append(errs, s.Fault(pf, "%s is set too (%s): leave one of them out", p, own))
 				continue
 			}

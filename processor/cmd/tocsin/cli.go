@@ -86,7 +86,7 @@ func execute(ctx context.Context, args []string, env environment) (code int) {
 		return 2
 	}
 	env.global = cli.globals
-	err = line.Run(&env)
+	err = app.Explain(line.Run(&env))
 	var usage *app.UsageError
 	switch {
 	case err == nil:

@@ -18,9 +18,12 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"tocsin/processor/processortest/kafkatest"
+	"tocsin/processor/processortest/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(kafkatest.Wrap(pgtest.Wrap(m))) }
 
 // call runs one command line as a user would and returns what it wrote.
 type call struct {

@@ -26,6 +26,7 @@ type Config struct {
 	Port       int               // on 127.0.0.1; 0: any free one
 	HeapMB     int               // of the Java machine; 0: 512
 	Properties map[string]string // settings of the broker, over those of this package
+	Security   *Security         // nil: clients need neither TLS nor a password
 	Log        *slog.Logger      // nil: silent
 }
 
@@ -34,7 +35,7 @@ type Broker struct {
 	cfg    Config
 	temp   bool
 	starts int
-	ports  [2]int // broker, controller
+	ports  [3]int // clients, controller, the broker itself
 	proc   *child.Process
 }
 
@@ -75,12 +76,18 @@ func (b *Broker) prepare(ctx context.Context) error {
 	if b.ports, err = freePorts(ctx, b.cfg.Port); err != nil {
 		return err
 	}
+	if b.cfg.Security != nil {
+		if err := b.makeCertificates(); err != nil {
+			return err
+		}
+	}
 	settings := b.settings()
 	if err := os.WriteFile(b.settingsFile(), []byte(settings), 0o600); err != nil {
 		return fmt.Errorf("write settings: %w", err)
 	}
-	format := b.java("kafka.tools.StorageTool", "format", "--cluster-id", clusterID(), "--config", b.settingsFile())
-	if _, err := child.Run(ctx, format); err != nil {
+	args := []string{"format", "--cluster-id", clusterID(), "--config", b.settingsFile()}
+	args = append(args, b.cfg.Security.scramUsers()...)
+	if _, err := child.Run(ctx, b.java("kafka.tools.StorageTool", args...)); err != nil {
 		return fmt.Errorf("format storage: %w", err)
 	}
 	return nil
@@ -107,7 +114,8 @@ func (b *Broker) Restart(ctx context.Context) error {
 
 // waitReady returns once the broker tells clients that it is there, or with its last words if it ends instead.
 func (b *Broker) waitReady(ctx context.Context) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addrs()...), kgo.RequestRetries(0), kgo.DialTimeout(time.Second))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(local(b.ports[b.internal()])), kgo.RequestRetries(0),
+		kgo.DialTimeout(time.Second))
 	if err != nil {
 		return fmt.Errorf("make client: %w", err)
 	}
@@ -131,9 +139,9 @@ func (b *Broker) waitReady(ctx context.Context) error {
 }
 
 // Addrs are the addresses for clients to connect to. They stay the same over restarts.
-func (b *Broker) Addrs() []string {
-	return []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(b.ports[0]))}
-}
+func (b *Broker) Addrs() []string { return []string{local(b.ports[0])} }
+
+func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // PID is the process id of the last start.
 func (b *Broker) PID() int { return b.proc.PID() }

@@ -5,6 +5,8 @@
 // pause and restart. Where Java or the jars are missing they fail and say what to do: they never skip. A package that
 // uses Shared ends the broker in its TestMain, by Main or goleak.VerifyTestMain(kafkatest.Wrap(m)).
 //
+// With Config.Security its clients need TLS, a user and, if wanted, a certificate, all of which are made for the test.
+//
 // The broker has settings for tests: internal topics with one replica and few partitions, no delay before the first
 // rebalance, no automatic creation of topics, timed-out transactions looked for every second, record batches of up to
 // 10 MiB.

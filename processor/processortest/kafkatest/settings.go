@@ -20,6 +20,9 @@ import (
 // settings is the text of server.properties.
 func (b *Broker) settings() string {
 	clients := fmt.Sprintf("PLAINTEXT://127.0.0.1:%d", b.ports[0])
+	if b.cfg.Security != nil {
+		clients = fmt.Sprintf("SASL_SSL://127.0.0.1:%d,PLAINTEXT://127.0.0.1:%d", b.ports[0], b.ports[b.internal()])
+	}
 	all := map[string]string{
 		"process.roles":             "broker,controller",
 		"node.id":                   "1",
@@ -57,6 +60,9 @@ func (b *Broker) settings() string {
 		"socket.send.buffer.bytes":       "1048576",
 		"socket.receive.buffer.bytes":    "1048576",
 		"log.segment.delete.delay.ms":    "1000",
+	}
+	if b.cfg.Security != nil {
+		maps.Copy(all, b.securitySettings())
 	}
 	maps.Copy(all, b.cfg.Properties)
 	var text strings.Builder
@@ -101,10 +107,10 @@ func clusterID() string {
 	}
 }
 
-// freePorts finds a port for clients, unless one is wanted, and one for the controller.
-func freePorts(ctx context.Context, want int) (ports [2]int, err error) {
+// freePorts finds a port for clients, unless one is wanted, and others for the broker's own use.
+func freePorts(ctx context.Context, want int) (ports [3]int, err error) {
 	var config net.ListenConfig
-	for i, port := range []int{want, 0} {
+	for i, port := range []int{want, 0, 0} {
 		l, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			return ports, fmt.Errorf("port %d for Kafka is not free: %w", port, err)

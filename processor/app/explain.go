@@ -1,0 +1,91 @@
+package app
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Explain adds to an error what setting it comes from, where that can be told: how a broker greets a client that it
+// does not know says little to those who have not met it before.
+func Explain(err error) error {
+	if remedy := remedyOf(err); remedy != "" {
+		return fmt.Errorf("%w: %s", err, remedy)
+	}
+	return err
+}
+
+// remedyOf is empty for an error that is not about how the brokers are reached.
+func remedyOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	var (
+		authority x509.UnknownAuthorityError
+		name      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		first     *kgo.ErrFirstReadEOF
+		network   *net.OpError
+	)
+	switch {
+	case errors.Is(err, kerr.SaslAuthenticationFailed):
+		return "check kafka.sasl.username and kafka.sasl.password (or kafka.sasl.password_file), and that the brokers know " +
+			"this user for kafka.sasl.mechanism"
+	case errors.Is(err, kerr.UnsupportedSaslMechanism):
+		return "choose in kafka.sasl.mechanism one that the brokers offer"
+	case errors.Is(err, kerr.IllegalSaslState):
+		return "this listener of the brokers takes no user: set kafka.sasl.mechanism to none, or name another port in " +
+			"kafka.brokers"
+	case errors.As(err, &authority):
+		return "kafka.tls.ca_file does not hold the authority that signed the brokers' certificates: name the PEM file that " +
+			"does (empty: the system's authorities)"
+	case errors.As(err, &name):
+		return "name the brokers in kafka.brokers as their certificates do, or set kafka.tls.server_name"
+	case errors.As(err, &invalid):
+		return "the brokers' certificate is at fault, not kafka.tls.ca_file: renew it"
+	}
+	text := err.Error()
+	switch {
+	// The types of these errors do not say which of the cases it is, or are not exported.
+	case strings.Contains(text, "remote error: tls: "):
+		return "the brokers refused our certificate, or ask for one: see kafka.tls.cert_file and kafka.tls.key_file"
+	case strings.Contains(text, "appear to be a tls alert record"):
+		return "this listener of the brokers speaks TLS: set kafka.tls.enabled, or name another port in kafka.brokers"
+	case errors.As(err, &first) && strings.Contains(text, "is TLS missing?"):
+		return "if this listener of the brokers speaks TLS, set kafka.tls.enabled"
+	case errors.As(err, &first) && strings.Contains(text, "is TLS misconfigured"):
+		return "if this listener of the brokers does not speak TLS, unset kafka.tls.enabled, or name another port in " +
+			"kafka.brokers"
+	case errors.As(err, &first):
+		return "if the brokers ask who we are, set kafka.sasl; with TLS they may ask for a certificate besides " +
+			"(kafka.tls.cert_file)"
+	case errors.As(err, &network) && network.Op == "dial" && strings.Contains(text, "unable to dial"):
+		return "no broker answers at kafka.brokers: check addresses and ports, and whether they run"
+	}
+	return ""
+}
+
+// greet finds out before anything is started whether the brokers let us in. Where they merely do not answer yet, the
+// roles wait for them or say so themselves.
+func (c *Config) greet(ctx context.Context) error {
+	cl, err := c.kafkaClient(kgo.RequestRetries(0))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	err = cl.Ping(ctx)
+	var network *net.OpError
+	if remedyOf(err) == "" || errors.As(err, &network) && network.Op == "dial" {
+		return nil
+	}
+	return fmt.Errorf("reach the Kafka cluster: %w", err)
+}
