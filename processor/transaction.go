@@ -74,7 +74,9 @@ func (w *worker) transact(ctx, working context.Context, s *session) (again bool,
 		if full || left <= 0 || room <= 0 || w.hurry.Load() || ctx.Err() != nil || b.restart != "" {
 			break
 		}
-		if err := w.sort(ctx, s, w.poll(ctx, s, left, room)); err != nil {
+		fetches := w.poll(ctx, s, left, room)
+		w.admit(s) // what waits to be admitted ends every poll at once
+		if err := w.sort(ctx, s, fetches); err != nil {
 			_, err = w.abort(working, s, err)
 			return false, err
 		}
