@@ -1,0 +1,30 @@
+// Package simulate runs the processor, its store and a Kafka cluster in a bubble of virtual time, lets a seed decide
+// what goes wrong, and checks what comes of it against a detector that knows no transactions, no restarts and no state.
+//
+//	plan.go      what a seed decides: shape, workload, crashes, stalls, requests that go wrong, moves of the cluster
+//	points.go    the named places at which a process can be killed
+//	workload.go  the input, with what the oracle needs to know of it
+//	run.go       one run, from the brokers' start to the checks
+//	world.go     what is shared: traps that wait for a point to be reached, and what they do
+//	process.go   one process; disk.go, network.go and request.go are what it stands on
+//	check.go     what must hold; check_output.go and check_state.go have the two large parts
+//	history.go   what happened, for the one who has to understand a failure
+//
+// What is real: the loop, the engine, the store with Pebble, the Kafka client and its wire protocol. What is not: the
+// brokers are kfake's, over an in-memory network; the disks are in memory and know what was synced; time is that of
+// testing/synctest, which passes when every goroutine waits for it. A seed fixes all that is drawn and the virtual
+// times, but not the order in which Go runs goroutines that are ready at the same instant.
+//
+// # Where kfake is not Kafka
+//
+//   - Transactions end at once: there is no moment at which the commit is decided and a partition has no marker yet.
+//     Restores that have to wait for a marker are tested on a real broker.
+//   - A log is never truncated.
+//   - A member whose connection ends while it waits for the group to form is never expelled. The world removes the
+//     members of processes that it has stopped for good.
+//
+// # What virtual time asks for
+//
+// Time does not pass while a goroutine waits for a mutex. So nothing here sleeps where somebody else could hold a lock:
+// slow disks are slow before batches and in tables, processes are held up at points of the loop and on the wire.
+package simulate

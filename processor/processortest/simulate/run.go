@@ -1,0 +1,230 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tocsin/topics"
+	"tocsin/topics/provision"
+)
+
+// drainTimeout is the virtual time within which everything must have been judged once nothing goes wrong any more:
+// several sessions, and the longest pauses between tries.
+const drainTimeout = 5 * time.Minute
+
+// Result is what a run came to.
+type Result struct {
+	Plan       *Plan
+	Violations []string       // what was not as it must be; none: the run is good
+	Hits       map[string]int // how often each point was reached
+	Crashes    int
+	Restores   int // after the first crash
+	Alerts     int // alert records
+	Virtual    time.Duration
+	History    io.WriterTo
+}
+
+// Run runs a plan. It must be called in a bubble of testing/synctest, whose clock stands at its beginning.
+func Run(p *Plan) (*Result, error) {
+	time.Sleep(time.Until(epoch))
+	w, err := newWorld(p)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.open(); err != nil {
+		return nil, fmt.Errorf("open the world: %w", err)
+	}
+	err = w.play()
+	r := w.result()
+	w.tasks.Wait()
+	w.client.Close()
+	w.cluster.Close()
+	return r, err
+}
+
+func (w *world) result() *Result {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return &Result{
+		Plan: w.plan, Violations: slices.Clone(w.violations), Hits: maps.Clone(w.hits), Crashes: w.crashes,
+		Restores: w.restores, Alerts: w.alerts, Virtual: time.Since(w.began), History: &w.history,
+	}
+}
+
+// open starts the brokers and makes the topics.
+func (w *world) open() (err error) {
+	w.cluster, err = kfake.NewCluster(
+		kfake.NumBrokers(3), kfake.Ports(9092, 9093, 9094), kfake.ListenFn(w.network.Listen),
+		kfake.BrokerConfigs(map[string]string{
+			"group.min.session.timeout.ms": "100", "group.initial.rebalance.delay.ms": "0",
+		}),
+	)
+	if err != nil {
+		return err
+	}
+	w.client, err = kgo.NewClient(append(w.kafka(w.clean()),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		return err
+	}
+	w.adm = kadm.NewClient(w.client)
+	specs, err := topics.Specs(topics.SpecConfig{
+		App: app, Names: topics.DefaultNames(), InputPartitions: w.plan.Partitions, ReplicationFactor: 1, MinISR: 1,
+		InputMaxMessageBytes: 1 << 20, TrustCreateTime: true,
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := w.patience()
+	defer cancel()
+	_, err = provision.Create(ctx, w.adm, specs, false)
+	return err
+}
+
+// play is the run: work while things go wrong, then heal, work off everything, and check.
+func (w *world) play() error {
+	for i := range w.plan.Instances {
+		name := instance(i)
+		w.mu.Lock()
+		w.wanted[name] = true
+		w.mu.Unlock()
+		if _, err := w.start(name, newDisk()); err != nil {
+			return err
+		}
+	}
+	for _, m := range w.plan.Moves {
+		w.faults.Go(func() {
+			time.Sleep(m.At)
+			w.move(m)
+		})
+	}
+	if err := w.feed(); err != nil {
+		return fmt.Errorf("feed: %w", err)
+	}
+	time.Sleep(w.plan.Length - time.Since(w.began))
+	w.heal()
+	last, err := w.load.finish()
+	if err != nil {
+		return err
+	}
+	if err := w.send(last); err != nil {
+		return fmt.Errorf("feed: %w", err)
+	}
+	w.drain()
+	w.stopAll()
+	return w.check()
+}
+
+// feed sends the workload, spread over the run.
+func (w *world) feed() error {
+	rng := w.chance("feed")
+	var all []*kgo.Record
+	at := make([]int, len(w.load.inputs))
+	for left := w.plan.Events; left > 0; {
+		in := pick(rng, w.load.inputs)
+		n := min(1+rng.IntN(12), len(in.records)-at[in.partition])
+		all = append(all[:0], in.records[at[in.partition]:at[in.partition]+n]...)
+		at[in.partition] += n
+		if left -= n; n == 0 {
+			continue
+		}
+		if err := w.send(all); err != nil {
+			return err
+		}
+		time.Sleep(time.Duration(rng.Int64N(int64(w.plan.Length) * int64(2*n) / int64(w.plan.Events+1))))
+	}
+	return nil
+}
+
+func (w *world) send(records []*kgo.Record) error {
+	ctx, cancel := w.patience()
+	defer cancel()
+	w.history.addf("world", "sends %d records", len(records))
+	return w.client.ProduceSync(ctx, records...).FirstErr()
+}
+
+// heal ends all that goes wrong. There must have been a crash: a process is killed now if none was.
+func (w *world) heal() {
+	w.mu.Lock()
+	victim := w.running[instance(0)]
+	none := w.crashes == 0
+	refusals := w.refusals
+	w.mu.Unlock()
+	for _, h := range refusals {
+		h.Remove()
+	}
+	if none && victim != nil {
+		victim.crash(Kept, time.Second, "the end")
+	}
+	w.mu.Lock()
+	w.healed = true
+	w.mu.Unlock()
+	w.faults.Wait()
+	w.history.addf("world", "nothing goes wrong any more")
+	w.noteFault()
+}
+
+// drain waits until everything has been judged.
+func (w *world) drain() {
+	for deadline := time.Now().Add(drainTimeout); ; {
+		behind := w.behind()
+		if behind == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.violated("not everything was judged within %s: %s", drainTimeout, behind)
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// behind says which partition has records that no committed offset covers; empty for none.
+func (w *world) behind() string {
+	committed := w.committed()
+	for _, info := range w.cluster.PartitionInfos(inputTopic) {
+		if at := committed[info.Partition]; at < info.LastStableOffset {
+			return fmt.Sprintf("partition %d stands at %d of %d", info.Partition, at, info.LastStableOffset)
+		}
+	}
+	return ""
+}
+
+func (w *world) committed() map[int32]int64 {
+	at := map[int32]int64{}
+	g := w.cluster.GroupInfo(app)
+	if g == nil {
+		return at
+	}
+	for p, c := range g.Commits[inputTopic] {
+		at[p] = c.Offset
+	}
+	return at
+}
+
+// stopAll ends all processes in order.
+func (w *world) stopAll() {
+	w.mu.Lock()
+	clear(w.wanted)
+	running := slices.Collect(maps.Values(w.running))
+	w.mu.Unlock()
+	for _, p := range running {
+		p.stop()
+		w.kick(p.name) // a member that was joining when it was stopped would stay for ever, see the package comment
+	}
+	w.tasks.Wait()
+}
+
+// ctx is what the checks run under: virtual time is free, but not endless.
+func (w *world) ctx() (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(context.Background(), 10*time.Minute, errors.New("a check takes too long"))
+}

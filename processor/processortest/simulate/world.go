@@ -1,0 +1,381 @@
+package simulate
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"tocsin/state"
+)
+
+// world is everything in one run.
+type world struct {
+	plan    *Plan
+	load    *workload
+	history history
+	network kfake.VirtualNetwork
+	cluster *kfake.Cluster
+	client  *kgo.Client // of the world itself: nothing goes wrong with it
+	adm     *kadm.Client
+	tasks   sync.WaitGroup // processes, and what happens to them
+	faults  sync.WaitGroup // what goes wrong at present
+
+	mu         sync.Mutex
+	began      time.Time
+	healed     bool // nothing goes wrong any more
+	armed      []*trap
+	hits       map[string]int // by point
+	starts     map[string]int // by instance
+	running    map[string]*process
+	disks      map[string]*disk
+	refusals   []*kfake.FaultHandle
+	wanted     map[string]bool // instances that are started again when they end
+	crashes    int
+	restores   int
+	alerts     int // records in the topic
+	unlucky    int // processes that ended because of what went wrong
+	lastFault  time.Time
+	commits    int // transactions since then
+	violations []string
+}
+
+// trap is something of the plan that waits for its trigger.
+type trap struct {
+	Trigger
+	left int
+	do   func(p *process)
+	wire *Wire // a trap for a request
+}
+
+func newWorld(p *Plan) (*world, error) {
+	w := &world{
+		plan: p, hits: map[string]int{}, starts: map[string]int{}, running: map[string]*process{},
+		disks: map[string]*disk{}, wanted: map[string]bool{},
+	}
+	w.began = time.Now()
+	w.history.began = w.began
+	for _, c := range p.Crashes {
+		w.arm(c.Trigger, func(p *process) { p.crash(c.Loss, c.Down, c.Point) })
+	}
+	for _, s := range p.Stalls {
+		w.arm(s.Trigger, func(p *process) {
+			if !s.Alone {
+				p.pause(s.For)
+				return
+			}
+			p.world.history.addf(p.who, "HELD UP at %s for %s", s.Point, s.For)
+			time.Sleep(s.For)
+			p.world.noteFault()
+		})
+	}
+	for i := range p.Wires {
+		f := &p.Wires[i]
+		w.armed = append(w.armed, &trap{Trigger: f.Trigger, left: f.Nth, wire: f})
+	}
+	var err error
+	w.load, err = newWorkload(p)
+	return w, err
+}
+
+func (w *world) arm(t Trigger, do func(*process)) {
+	w.armed = append(w.armed, &trap{Trigger: t, left: t.Nth, do: do})
+}
+
+// chance gives randomness of its own to each thing that needs some, whatever the order in which they ask.
+func (w *world) chance(what string) *rand.Rand {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(what)) // never fails
+	return rand.New(rand.NewPCG(w.plan.Seed, h.Sum64()))
+}
+
+// violated notes that something is not as it must be.
+func (w *world) violated(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	w.history.addf("world", "VIOLATION: %s", text)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.violations = append(w.violations, text)
+}
+
+// noteFault remembers when something went wrong last.
+func (w *world) noteFault() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lastFault, w.commits = time.Now(), 0
+}
+
+// reach is called where a process has come to a point.
+func (p *process) reach(point string, partition int32) {
+	if mayStall(point) {
+		p.link.hold()
+	}
+	if p.dead.Load() {
+		return
+	}
+	switch point {
+	case statePoint(state.PointApply), statePoint(state.PointFlush), statePoint(state.PointTail):
+		p.disk.wait()
+	}
+	p.world.history.addf(p.who, "%s %d", point, partition)
+	if t := p.world.spring(point, false); t != nil {
+		defer p.world.faults.Done()
+		t.do(p)
+	}
+}
+
+// spring counts a point, and gives the trap that waited for this.
+func (w *world) spring(point string, wire bool) *trap {
+	now := time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !wire {
+		w.hits[point]++
+		if point == "loop/committed" {
+			w.commits++
+		}
+	}
+	if w.healed {
+		return nil
+	}
+	for i, t := range w.armed {
+		if t.Point != point || (t.wire != nil) != wire || now.Sub(w.began) < t.After {
+			continue
+		}
+		if t.left--; t.left == 0 {
+			w.armed = append(w.armed[:i:i], w.armed[i+1:]...)
+			if !wire {
+				w.faults.Add(1) // before healed can be set
+			}
+			return t
+		}
+	}
+	return nil
+}
+
+// wiring is what watches the requests of a process.
+type wiring struct{ p *process }
+
+func (x wiring) sending(r *request) (cut bool) {
+	if !watched[r.key] {
+		return false
+	}
+	name := r.name()
+	x.p.reach(wirePoint(name, sending), -1)
+	t := x.p.world.spring(name, true)
+	if t == nil || x.p.dead.Load() {
+		return false
+	}
+	x.p.world.history.addf(x.p.who, "FAULT: %s: %s", name, t.wire.What)
+	x.p.world.noteFault()
+	switch t.wire.What {
+	case SeveredBefore:
+		return true
+	case Refused:
+		x.p.world.refuse(r, t.wire.Err)
+	case Failed, Unanswered, SeveredAfter:
+		r.fault = t.wire
+	}
+	return false
+}
+
+func (x wiring) sent(r *request) {
+	if watched[r.key] {
+		x.p.reach(wirePoint(r.name(), sent), -1)
+	}
+}
+
+func (x wiring) answered(r *request, answer []byte) ([]byte, fate) {
+	if !watched[r.key] {
+		return answer, deliver
+	}
+	x.p.reach(wirePoint(r.name(), answered), -1)
+	if r.fault == nil {
+		return answer, deliver
+	}
+	switch r.fault.What {
+	case Failed:
+		changed, err := r.fail(answer, r.fault.Err)
+		if err != nil {
+			x.p.world.violated("%s: %v", r.name(), err)
+			return answer, deliver
+		}
+		return changed, deliver
+	case Unanswered:
+		return nil, lose
+	default:
+		return nil, sever
+	}
+}
+
+// refuse lets the broker answer the request, which is about to be sent, with an error and not act on it.
+func (w *world) refuse(r *request, with *kerr.Error) {
+	commit := r.name() == "Commit"
+	h := w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{r.key}, Err: with, When: func(body kmsg.Request) bool {
+		end, ok := body.(*kmsg.EndTxnRequest)
+		return !ok || end.Commit == commit
+	}})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refusals = append(w.refusals, h)
+}
+
+// ended is called when a process has. One that should run, and was not killed, is started again, as a supervisor would.
+func (w *world) ended(p *process) {
+	w.mu.Lock()
+	if w.running[p.name] == p {
+		delete(w.running, p.name)
+	}
+	wanted := w.wanted[p.name]
+	if wanted && !p.dead.Load() {
+		w.unlucky++
+	}
+	tooMany := w.unlucky > 20
+	w.mu.Unlock()
+	switch {
+	case p.dead.Load():
+	case !wanted && p.err != nil:
+		w.violated("%s ends with an error although it was stopped in order: %v", p.who, p.err)
+	case wanted && tooMany:
+		w.violated("%s ends again and again: %v", p.who, p.err)
+	case wanted:
+		w.tasks.Go(func() {
+			time.Sleep(time.Second)
+			w.revive(p.name)
+		})
+	}
+}
+
+// revive starts an instance again, on the disk that its last process has left, if it should run and does not.
+func (w *world) revive(name string) {
+	w.mu.Lock()
+	p, d := w.running[name], w.disks[name]
+	wanted := w.wanted[name] && (p == nil || p.dead.Load())
+	w.mu.Unlock()
+	if !wanted {
+		return
+	}
+	if _, err := w.start(name, d); err != nil {
+		w.violated("%v", err)
+	}
+}
+
+// move does what the plan has for a time.
+func (w *world) move(m Move) {
+	name := instance(m.Who)
+	w.history.addf("world", "MOVE: instance %s: %s, %s", name, m.What, m.For)
+	w.mu.Lock()
+	p := w.running[name]
+	w.mu.Unlock()
+	switch m.What {
+	case MoveLeaders:
+		w.cluster.ShufflePartitionLeaders()
+	case MoveCoordinators:
+		w.cluster.RehashCoordinators()
+	case MoveKick:
+		w.kick(name)
+	case MoveFence:
+		w.fence(name)
+	case MoveStop:
+		if p != nil && !p.dead.Load() {
+			w.restart(p, m.For)
+		}
+	case MoveJoin:
+		w.join(m.For)
+	case MoveSlow:
+		if p != nil {
+			p.disk.slow.Store(int64(m.For / 100))
+			time.Sleep(m.For)
+			p.disk.slow.Store(0)
+		}
+	case MoveClock:
+		if p != nil {
+			p.skew.Add(int64(m.For) * 1000 * int64(1-2*(m.For/time.Millisecond%2)))
+		}
+	}
+	w.noteFault()
+}
+
+func instance(n int) string { return fmt.Sprintf("p%d", n) }
+
+func (w *world) members(name string) (ids []string) {
+	for i := range w.plan.Workers {
+		ids = append(ids, fmt.Sprintf("%s-%s-%d", app, name, i))
+	}
+	return ids
+}
+
+func (w *world) kick(name string) {
+	ctx, cancel := w.patience()
+	defer cancel()
+	// It may well not be a member at this moment.
+	_, _ = w.adm.LeaveGroup(ctx, kadm.LeaveGroup(app).InstanceIDs(w.members(name)...))
+}
+
+// fence takes a worker's transactional id, as a second process of the same name would.
+func (w *world) fence(name string) {
+	ctx, cancel := w.patience()
+	defer cancel()
+	req := kmsg.NewPtrInitProducerIDRequest()
+	id := w.members(name)[0]
+	req.TransactionalID, req.TransactionTimeoutMillis = &id, int32(transaction/time.Millisecond)
+	req.ProducerID, req.ProducerEpoch = -1, -1
+	_, err := req.RequestWith(ctx, w.client)
+	w.history.addf("world", "fenced %s: %v", id, err)
+}
+
+// restart stops an instance in order and starts it again.
+func (w *world) restart(p *process, after time.Duration) {
+	w.mu.Lock()
+	w.wanted[p.name] = false
+	w.mu.Unlock()
+	p.stop()
+	time.Sleep(after)
+	w.mu.Lock()
+	w.wanted[p.name] = true
+	w.mu.Unlock()
+	w.revive(p.name)
+}
+
+// join lets one more instance work for a while.
+func (w *world) join(long time.Duration) {
+	w.mu.Lock()
+	name := fmt.Sprintf("extra%d", len(w.starts))
+	w.wanted[name] = true
+	w.mu.Unlock()
+	if _, err := w.start(name, newDisk()); err != nil {
+		w.violated("%v", err)
+		return
+	}
+	time.Sleep(long)
+	w.mu.Lock()
+	p := w.running[name]
+	w.wanted[name] = false
+	w.mu.Unlock()
+	if p != nil && !p.dead.Load() {
+		p.stop()
+	}
+	w.kick(name)
+}
+
+// restored checks what a restore did.
+func (w *world) restored(p *process, attrs map[string]string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.crashes > 0 {
+		w.restores++
+	}
+}
+
+// patience bounds a request of the world's own.
+func (w *world) patience() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), time.Minute)
+}
