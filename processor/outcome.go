@@ -38,9 +38,10 @@ func (o outcome) String() string {
 // offset is what a transaction commits for one input partition.
 type offset struct {
 	partition int32
-	next      int64 // the next offset to be judged: the seal's
-	epoch     int32 // leader epoch of the record before it, -1 when unknown
-	before    int64 // what the group holds until then, -1 for nothing
+	next      int64  // the next offset to be judged: the seal's
+	epoch     int32  // leader epoch of the record before it, -1 when unknown
+	before    int64  // what the group holds until then, -1 for nothing
+	sequence  uint64 // the seal's
 }
 
 // end commits the transaction with these offsets and says what became of it. The error says why it is not committed;
@@ -114,8 +115,12 @@ func (s *session) verifyOffsets(ctx context.Context, offsets []offset) error {
 		return err
 	}
 	for _, o := range offsets {
-		if got := now[o.partition].next; got != o.before {
-			return fmt.Errorf("partition %d: the group's offset is %d, not %d as before", o.partition, got, o.before)
+		got := now[o.partition]
+		if got.next != o.before {
+			return fmt.Errorf("partition %d: the group's offset is %d, not %d as before", o.partition, got.next, o.before)
+		}
+		if got.mark == s.mark(&o) { // timers alone leave the offset where it was
+			return fmt.Errorf("partition %d: seal %d has been committed", o.partition, o.sequence)
 		}
 	}
 	return nil
@@ -125,6 +130,7 @@ func (s *session) verifyOffsets(ctx context.Context, offsets []offset) error {
 type position struct {
 	next  int64
 	epoch int32
+	mark  string // see session.mark; empty where somebody else has set the offset
 }
 
 // stableOffsets reads the group's offsets of these partitions, waiting for transactions that have offsets pending
@@ -180,7 +186,11 @@ func fetchOffsets(
 				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
 					return nil, fmt.Errorf("partition %d: %w", p.Partition, err)
 				}
-				got[p.Partition] = position{next: max(p.Offset, -1), epoch: p.LeaderEpoch}
+				at := position{next: max(p.Offset, -1), epoch: p.LeaderEpoch}
+				if p.Metadata != nil {
+					at.mark = *p.Metadata
+				}
+				got[p.Partition] = at
 			}
 		}
 	}

@@ -78,7 +78,8 @@ func (s *session) commitOffsets(ctx context.Context, offsets []offset) error {
 	t.Topic, t.TopicID = s.input, s.inputID
 	for _, o := range offsets {
 		p := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-		p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = o.partition, o.next, o.epoch, &s.txnID
+		mark := s.mark(&o)
+		p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = o.partition, o.next, o.epoch, &mark
 		t.Partitions = append(t.Partitions, p)
 	}
 	req.Topics = append(req.Topics, t)
@@ -100,6 +101,10 @@ func (s *session) commitOffsets(ctx context.Context, offsets []offset) error {
 	}
 	return nil
 }
+
+// mark is the metadata of a committed offset: which transaction committed it. A transaction may commit the offset that
+// is there already, and must be recognised all the same.
+func (s *session) mark(o *offset) string { return fmt.Sprintf("%s %d", s.txnID, o.sequence) }
 
 func (s *session) addOffsets(ctx context.Context, id int64, epoch int16) error {
 	req := kmsg.NewPtrAddOffsetsToTxnRequest()

@@ -106,7 +106,9 @@ func (w *worker) commit(ctx context.Context, s *session) (again bool, err error)
 		}
 		seals[i] = seal
 		// What is committed is what the seal says: they cannot differ.
-		offsets[i] = offset{partition: part.id, next: seal.Next, epoch: part.epoch, before: part.committed.next}
+		offsets[i] = offset{
+			partition: part.id, next: seal.Next, epoch: part.epoch, before: part.committed.next, sequence: seal.Sequence,
+		}
 	}
 	result, err := w.end(ctx, s, offsets)
 	switch result {
