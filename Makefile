@@ -46,6 +46,21 @@ race: ## all tests with the race detector (PKG=./state/... for a part)
 soak: setup ## the long form of the end-to-end tests: more events, more crashes (hours)
 	TOCSIN_LONG=1 go test -p 1 -count 1 -timeout 6h -v ./processor/processortest/...
 
+SIMULATE := go test -count 1 -timeout 24h -v ./processor/processortest/simulate
+# Of a verbose run: what failed, and the summaries.
+BRIEFLY := grep -v -e '^=== ' -e '^ *--- PASS'
+
+.PHONY: simulate
+simulate: ## the simulator: SEEDS=200 and the crash-point matrix, CELLS=1 each; SEED=7 REPEAT=100 runs one until it fails
+ifdef REPEAT
+	TOCSIN_SEED=$(SEED) TOCSIN_REPEAT=$(REPEAT) $(SIMULATE) -run TestSeeds | $(BRIEFLY)
+else
+	TOCSIN_SEED=$(SEED) TOCSIN_SEEDS=$(SEEDS) TOCSIN_REPORT=$(if $(SEEDS),$(CURDIR)/bench/results/simulate.md) \
+	  $(SIMULATE) -run TestSeeds | $(BRIEFLY)
+	TOCSIN_CELLS=$(CELLS) TOCSIN_MATRIX=$(if $(CELLS),$(CURDIR)/bench/results/crash-matrix.md) \
+	  $(SIMULATE) -run TestMatrix | $(BRIEFLY)
+endif
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	@.ci/fuzz.sh $(FUZZTIME)

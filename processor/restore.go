@@ -100,8 +100,11 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 	if err := p.build(part, 0); err != nil {
 		return stopState(part.id, err)
 	}
+	if err := w.firstLag(ctx, part, committed.next); err != nil {
+		return err
+	}
 	p.config.at(PointBuilt, part.id)
-	return w.firstLag(ctx, part, committed.next)
+	return nil
 }
 
 // firstLag notes how far the partition is behind before anything of it is read: a partition without records would

@@ -129,6 +129,10 @@ func NewPlan(seed uint64) *Plan {
 		CloseRecords: 3 + rng.IntN(60), CloseTimers: 1 + rng.IntN(4), RestoreChunk: 1 << (9 + rng.IntN(6)),
 	}
 	p.Crashes = append(p.Crashes, p.crash(rng, pick(rng, common)))
+	if rng.IntN(8) == 0 {
+		p.tour(rng)
+		return p
+	}
 	all := Points()
 	for range rng.IntN(3) {
 		p.Crashes = append(p.Crashes, p.crash(rng, pick(rng, all)))

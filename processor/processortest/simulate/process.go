@@ -125,6 +125,7 @@ func (p *process) crash(loss Loss, down time.Duration, why string) {
 	w.noteFault()
 	w.mu.Lock()
 	w.crashes++
+	w.crashedAt[why] = true
 	w.disks[p.name] = image
 	w.mu.Unlock()
 	if err != nil {

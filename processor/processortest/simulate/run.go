@@ -27,8 +27,9 @@ type Result struct {
 	Violations []string       // what was not as it must be; none: the run is good
 	Hits       map[string]int // how often each point was reached
 	Crashes    int
-	Restores   int // after the first crash
-	Alerts     int // alert records
+	Crashed    map[string]bool // points at which a process was killed
+	Restores   int             // after the first crash
+	Alerts     int             // alert records
 	Virtual    time.Duration
 	History    io.WriterTo
 }
@@ -55,7 +56,7 @@ func (w *world) result() *Result {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return &Result{
-		Plan: w.plan, Violations: slices.Clone(w.violations), Hits: maps.Clone(w.hits), Crashes: w.crashes,
+		Plan: w.plan, Violations: slices.Clone(w.violations), Hits: maps.Clone(w.hits), Crashes: w.crashes, Crashed: maps.Clone(w.crashedAt),
 		Restores: w.restores, Alerts: w.alerts, Virtual: time.Since(w.began), History: &w.history,
 	}
 }
@@ -152,18 +153,20 @@ func (w *world) send(records []*kgo.Record) error {
 	return w.client.ProduceSync(ctx, records...).FirstErr()
 }
 
-// heal ends all that goes wrong. There must have been a crash: a process is killed now if none was.
+// heal ends all that goes wrong. There must have been a restore after a crash: if there was none, a process that has
+// partitions is killed now.
 func (w *world) heal() {
 	w.mu.Lock()
-	victim := w.running[instance(0)]
-	none := w.crashes == 0
-	refusals := w.refusals
+	restores, refusals := w.restores, w.refusals
 	w.mu.Unlock()
 	for _, h := range refusals {
 		h.Remove()
 	}
-	if none && victim != nil {
-		victim.crash(Kept, time.Second, "the end")
+	for deadline := time.Now().Add(drainTimeout); restores == 0 && time.Now().Before(deadline); time.Sleep(time.Second) {
+		if victim := w.owner(); victim != nil {
+			victim.crash(Kept, time.Second, "the end")
+			break
+		}
 	}
 	w.mu.Lock()
 	w.healed = true
@@ -171,6 +174,19 @@ func (w *world) heal() {
 	w.faults.Wait()
 	w.history.addf("world", "nothing goes wrong any more")
 	w.noteFault()
+}
+
+// owner is a process that has partitions, if there is one.
+func (w *world) owner() *process {
+	w.mu.Lock()
+	running := slices.Collect(maps.Values(w.running))
+	w.mu.Unlock()
+	for _, p := range running {
+		if !p.dead.Load() && len(p.loop.Health().Partitions) > 0 {
+			return p
+		}
+	}
+	return nil
 }
 
 // drain waits until everything has been judged.

@@ -40,6 +40,7 @@ type world struct {
 	refusals   []*kfake.FaultHandle
 	wanted     map[string]bool // instances that are started again when they end
 	crashes    int
+	crashedAt  map[string]bool
 	restores   int
 	alerts     int // records in the topic
 	unlucky    int // processes that ended because of what went wrong
@@ -59,7 +60,7 @@ type trap struct {
 func newWorld(p *Plan) (*world, error) {
 	w := &world{
 		plan: p, hits: map[string]int{}, starts: map[string]int{}, running: map[string]*process{},
-		disks: map[string]*disk{}, wanted: map[string]bool{},
+		disks: map[string]*disk{}, wanted: map[string]bool{}, crashedAt: map[string]bool{},
 	}
 	w.began = time.Now()
 	w.history.began = w.began

@@ -1,0 +1,59 @@
+package simulate
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// NewTour draws a plan that leads to every point, with one crash at the given one: a cell of the crash-point matrix.
+func NewTour(seed uint64, point string, loss Loss) *Plan {
+	rng := rand.New(rand.NewPCG(seed, 0x7012))
+	p := &Plan{
+		Seed: seed, Partitions: 4 + int32(rng.IntN(2)), Instances: 1, Workers: 1 + rng.IntN(2), Events: 60 + rng.IntN(60),
+		CloseRecords: 5 + rng.IntN(20), CloseTimers: 1 + rng.IntN(2), RestoreChunk: 512,
+	}
+	p.tour(rng)
+	p.Crashes = []Crash{{
+		Trigger: Trigger{Point: point, Nth: 1 + rng.IntN(2)}, Loss: loss,
+		Down: time.Duration(rng.IntN(7000)) * time.Millisecond,
+	}}
+	if rare[point] {
+		p.Crashes[0].Nth = 1
+	}
+	return p
+}
+
+// rare points are reached once in a tour.
+var rare = map[string]bool{
+	"loop/handed-back": true, "loop/unknown": true, "loop/flush-state": true, "loop/restore-retried": true, "loop/lost": true,
+	"loop/closing": true, "loop/revoked": true, "loop/abort": true, "loop/abort-ended": true, "loop/aborted": true,
+	"loop/rolled-back": true, "wire/Abort/sending": true, "wire/Abort/sent": true, "wire/Abort/answered": true,
+}
+
+// tour adds what leads to the points that are rarely reached: an abort, an unknown outcome, a restore that has to be
+// tried again, one whose partition is taken away meanwhile, a process that is stopped, and one more that joins with an
+// empty disk.
+func (p *Plan) tour(rng *rand.Rand) {
+	p.Length = 40 * time.Second
+	at := func(seconds int) time.Duration {
+		return time.Duration(seconds)*time.Second + time.Duration(rng.IntN(1000))*time.Millisecond
+	}
+	on := func(point string, after time.Duration) Trigger { return Trigger{Point: point, After: after, Nth: 1} }
+	p.Wires = append(p.Wires,
+		Wire{Trigger: on("TxnOffsetCommit", at(2)), What: Refused, Err: kerr.IllegalGeneration},
+		Wire{Trigger: on("Commit", at(4)), What: Failed, Err: kerr.UnknownServerError},
+	)
+	for range 6 { // each asks for some partitions of some topic: one of them is what a restore needs
+		p.Wires = append(p.Wires, Wire{Trigger: on("ListOffsets", at(8)), What: Refused, Err: kerr.UnknownServerError})
+	}
+	p.Moves = append(p.Moves,
+		Move{At: at(8), What: MoveStop, For: 200 * time.Millisecond},
+		// The second kick takes the partitions away that the first has brought back and that are held up before they run.
+		Move{At: at(24), What: MoveKick},
+		Move{At: at(26), What: MoveKick},
+		Move{At: at(33), What: MoveJoin, For: 6 * time.Second},
+	)
+	p.Stalls = append(p.Stalls, Stall{Trigger: on("loop/built", 24*time.Second), For: 6 * time.Second, Alone: true})
+}
