@@ -17,8 +17,8 @@ const (
 )
 
 // keying collects records that do not lie in the partition of their key, as the engine finds them, and says when they
-// are more than a slip. Windows by principal are then torn apart and alerts can be missed: it is the producers that must
-// be mended.
+// are more than a slip. Windows by principal are then torn apart and alerts can be missed: it is the producers that
+// must be mended.
 //
 // How close they are to each other is measured in record time. So the same log gives the same warning, and a backlog
 // that is read a thousand times faster than it was written does not turn slips of days into a flood. How long the

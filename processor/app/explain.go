@@ -44,8 +44,8 @@ func remedyOf(err error) string {
 		return "this listener of the brokers takes no user: set kafka.sasl.mechanism to none, or name another port in " +
 			"kafka.brokers"
 	case errors.As(err, &authority):
-		return "kafka.tls.ca_file does not hold the authority that signed the brokers' certificates: name the PEM file that " +
-			"does (empty: the system's authorities)"
+		return "kafka.tls.ca_file does not hold the authority that signed the brokers' certificates: name the PEM file " +
+			"that does (empty: the system's authorities)"
 	case errors.As(err, &name):
 		return "name the brokers in kafka.brokers as their certificates do, or set kafka.tls.server_name"
 	case errors.As(err, &invalid):

@@ -59,7 +59,7 @@ func same[T any](t *testing.T, want, got T) {
 	for i := range w.NumField() {
 		name := w.Type().Field(i).Name
 		if w.Field(i).Kind() == reflect.Pointer {
-			require.True(t, w.Field(i).Pointer() == g.Field(i).Pointer(), name)
+			require.Equal(t, w.Field(i).Pointer(), g.Field(i).Pointer(), name)
 			continue
 		}
 		require.Equal(t, w.Field(i).Interface(), g.Field(i).Interface(), name)

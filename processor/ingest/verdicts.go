@@ -124,7 +124,8 @@ func (w *Watch) readCounts(ctx context.Context, adm *kadm.Client, written *Offse
 	ranges := map[int32]readlog.Range{}
 	for _, p := range written.Partitions() {
 		e := &ends{}
-		if e.before, err = changelog.LastSeal(ctx, p, w.changelog[p]); err != nil { // none: nothing was ever judged, all counts are zero
+		// None: nothing was ever judged, all counts are zero.
+		if e.before, err = changelog.LastSeal(ctx, p, w.changelog[p]); err != nil {
 			return nil, err
 		}
 		around[p], ranges[p] = e, news[p]
@@ -160,7 +161,7 @@ func (w *Watch) readCounts(ctx context.Context, adm *kadm.Client, written *Offse
 		if err != nil {
 			// A record of another kind: what operators did is written there too. Should it be one of these after all, the
 			// numbers do not add up, and Read says so.
-			return nil
+			return nil //nolint:nilerr // see above
 		}
 		e := around[cov.Partition]
 		if e == nil || !e.found || cov.From < e.before.Coverage.From || cov.To > e.after.Coverage.From {

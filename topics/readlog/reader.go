@@ -171,7 +171,8 @@ func (r *run) broken(ctx context.Context, partition int32, at int64, why error) 
 	if r.Broken == nil {
 		return 0, why
 	}
-	b, ok, err := BrokenBatch(ctx, r.cl, BatchAt{Topic: r.Topic, TopicID: r.TopicID, Partition: partition, Offset: at}, why)
+	place := BatchAt{Topic: r.Topic, TopicID: r.TopicID, Partition: partition, Offset: at}
+	b, ok, err := BrokenBatch(ctx, r.cl, place, why)
 	if err == nil && !ok {
 		err = why
 	}

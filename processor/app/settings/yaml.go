@@ -231,8 +231,8 @@ func joined(e *ast.MappingValueNode) (text string, ok bool) {
 	return before + ":" + after, true
 }
 
-// noSpace is the complaint about a colon without a space where there must be a name and a value. It shows only the name: the
-// value may be a secret.
+// noSpace is the complaint about a colon without a space where there must be a name and a value. It shows only the
+// name: the value may be a secret.
 func noSpace(name string) string {
 	return fmt.Sprintf("there is no space after %q: write one, or quotes around a name that has a colon in it", name+":")
 }
