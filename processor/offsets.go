@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -29,8 +30,9 @@ const (
 	// ActionRebuild drops the local state of the partition: the next start restores it in full from the changelog. It is
 	// right when the local state is at fault.
 	ActionRebuild OffsetAction = "rebuild"
-	// ActionReplay says that the state must be built again from the input, under a new application id: neither the
-	// changelog nor the offset can be trusted, or one of them is gone. It is not done by ApplyOffsets.
+	// ActionReplay builds the state of the partition again from the input: the records from the beginning of the log up
+	// to Target are judged once more, without output, and what comes of it takes the place of all that the changelog
+	// holds. It is right when neither the changelog nor the local state can be trusted. See ReplaceState.
 	ActionReplay OffsetAction = "replay"
 )
 
@@ -42,6 +44,7 @@ type OffsetPlan struct {
 	Sequence  uint64         `json:"sequence"`  // of that seal
 	LogStart  int64          `json:"log_start"` // of the input
 	LogEnd    int64          `json:"log_end"`
+	Target    int64          `json:"target"` // where judging would go on after ActionReplay; -1: it makes no sense
 	Cause     Cause          `json:"cause,omitempty"`
 	Detail    string         `json:"detail,omitempty"`
 	Actions   []OffsetAction `json:"actions,omitempty"` // that make sense, the advised one first
@@ -75,7 +78,9 @@ func openOffsets(ctx context.Context, c OffsetsConfig) (*offsets, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	cl, err := kgo.NewClient(append(append([]kgo.Opt{}, c.Kafka...), kgo.RequiredAcks(kgo.AllISRAcks()))...)
+	cl, err := kgo.NewClient(append(append([]kgo.Opt{}, c.Kafka...),
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.RecordPartitioner(partitioner{changelog: c.Topics.Changelog, rest: kgo.StickyKeyPartitioner(nil)}))...)
 	if err != nil {
 		return nil, fmt.Errorf("make the Kafka client: %w", err)
 	}
@@ -127,35 +132,70 @@ func (o *offsets) planOne(ctx context.Context, id int32, committed int64) (Offse
 	}
 	log := bounds[id]
 	seal, err := o.lastSeal(ctx, id)
-	if err != nil {
+	damage := err
+	if err != nil && !errors.Is(err, readlog.ErrBadSeal) {
 		return OffsetPlan{}, err
 	}
 	p := OffsetPlan{
 		Partition: id, Committed: committed, Sealed: -1, Sequence: seal.Sequence, LogStart: log.From, LogEnd: log.To,
 	}
-	if seal.Sequence > 0 {
+	if seal.Sequence > 0 && damage == nil {
 		p.Sealed = seal.Next
 	}
 	var stop *StopError
 	err = checkSeal(id, &seal, committed, o.input.ID, o.input.Partitions)
 	switch {
+	case damage != nil:
+		p.Cause, p.Detail = CauseChangelog, damage.Error()
 	case errors.As(err, &stop):
 		p.Cause, p.Detail = stop.Cause, stop.Detail
 	case committed >= 0 && committed < log.From:
-		p.Cause, p.Actions = CauseOutOfRange, []OffsetAction{ActionReplay}
+		p.Cause = CauseOutOfRange
 		p.Detail = fmt.Sprintf("input offset %d is the next to be judged, but the topic begins at %d: %d records were "+
 			"deleted before they were judged", committed, log.From, log.From-committed)
 	}
+	p.Target = p.target()
 	switch p.Cause {
 	case CauseBehind, CauseAhead, CauseNoOffset:
 		p.Actions = []OffsetAction{ActionSetOffset}
 		if seal.Next < log.From || seal.Next > log.To {
-			p.Actions = []OffsetAction{ActionReplay} // the records to go on with are not there
+			p.Actions = nil // the records to go on with are not there
+			p.advise(ActionReplay)
 		}
-	case CauseNoSeal, CauseTopicID, CauseCount, CauseChangelog:
-		p.Actions = []OffsetAction{ActionReplay}
+	case CauseNoSeal, CauseTopicID, CauseChangelog, CauseOutOfRange:
+		p.advise(ActionReplay)
 	}
-	return o.planLocal(ctx, p)
+	if p, err = o.planLocal(ctx, p); err != nil {
+		return p, err
+	}
+	p.advise(ActionReplay)
+	return p, nil
+}
+
+// advise adds a way out behind those there are.
+func (p *OffsetPlan) advise(action OffsetAction) {
+	if !slices.Contains(p.Actions, action) && (action != ActionReplay || p.Target >= 0) {
+		p.Actions = append(p.Actions, action)
+	}
+}
+
+// target is the input offset up to which the records have had their verdict, as far as the log goes: what is below must
+// not be judged with output again, and what is not has to be. A seal was written in the transaction that wrote the
+// verdicts, so it is believed before the group's offset, which anybody can move. -1: it is not known.
+func (p *OffsetPlan) target() int64 {
+	judged := p.Sealed
+	switch {
+	case p.Cause == CauseCount:
+		return -1 // keys lie in other partitions than they did
+	case p.Cause == CauseTopicID:
+		return p.LogStart // nothing of this topic
+	case p.Cause == CauseChangelog || judged < 0:
+		judged = p.Committed
+	}
+	if judged < 0 {
+		return -1
+	}
+	return min(max(judged, p.LogStart), p.LogEnd)
 }
 
 // planLocal adds what the local state says.
@@ -181,7 +221,7 @@ func (o *offsets) planLocal(ctx context.Context, p OffsetPlan) (OffsetPlan, erro
 			p.Detail = fmt.Sprintf("the local state was built from changelog offsets up to %d, but the changelog ends at %d",
 				info.Position.ChangelogNext, changelog.To)
 		}
-		p.Actions = append(p.Actions, ActionRebuild)
+		p.advise(ActionRebuild)
 	}
 	return p, nil
 }

@@ -17,10 +17,10 @@ import (
 // doing harm.
 type OffsetChange struct {
 	Partition int32
-	Action    OffsetAction // ActionSetOffset or ActionRebuild
-	Committed int64        // as planned
-	Sealed    int64        // as planned
-	Who       string       // for the record
+	Action    OffsetAction
+	Committed int64  // as planned
+	Sealed    int64  // as planned
+	Who       string // for the record
 }
 
 // ApplyOffsets does what was chosen from a plan, and writes what it did to the seals topic. No processor of the
@@ -67,9 +67,8 @@ func (o *offsets) apply(ctx context.Context, plans []OffsetPlan, c OffsetChange)
 		return fmt.Errorf("the input topic has partitions 0 to %d", len(plans)-1)
 	}
 	p := plans[c.Partition]
-	if p.Committed != c.Committed || p.Sealed != c.Sealed {
-		return fmt.Errorf("the plan is out of date (committed offset %d, sealed %d; now %d and %d): make a new one",
-			c.Committed, c.Sealed, p.Committed, p.Sealed)
+	if err := c.check(&p); err != nil {
+		return err
 	}
 	switch c.Action {
 	case ActionSetOffset:
@@ -91,9 +90,25 @@ func (o *offsets) apply(ctx context.Context, plans []OffsetPlan, c OffsetChange)
 			return err
 		}
 	default:
-		return fmt.Errorf("%q cannot be applied: it is %s or %s", c.Action, ActionSetOffset, ActionRebuild)
+		return fmt.Errorf("%q cannot be applied here: it is %s or %s", c.Action, ActionSetOffset, ActionRebuild)
 	}
-	return o.record(ctx, p, c)
+	rec, err := o.record(p, c, nil)
+	if err != nil {
+		return err
+	}
+	if err := o.cl.ProduceSync(ctx, rec).FirstErr(); err != nil {
+		return fmt.Errorf("it was done, but could not be written to %s: %w", o.Topics.Seals, err)
+	}
+	return nil
+}
+
+// check compares what was planned with what there is now.
+func (c *OffsetChange) check(p *OffsetPlan) error {
+	if p.Committed != c.Committed || p.Sealed != c.Sealed {
+		return fmt.Errorf("the plan is out of date (committed offset %d, sealed %d; now %d and %d): make a new one",
+			c.Committed, c.Sealed, p.Committed, p.Sealed)
+	}
+	return nil
 }
 
 // appliedOffsets is the record of what an operator did, in the seals topic.
@@ -107,25 +122,32 @@ type appliedOffsets struct {
 	Sealed    int64            `json:"sealed"`
 	Sequence  uint64           `json:"sequence"`
 	Cause     Cause            `json:"cause,omitempty"`
+	Replayed  *replayed        `json:"replayed,omitempty"`
 	Who       string           `json:"who,omitempty"`
 	At        topics.Timestamp `json:"at"`
 }
 
-// record writes what was done. Its key differs from that of coverage records, which are the partition's number alone.
-func (o *offsets) record(ctx context.Context, p OffsetPlan, c OffsetChange) error {
-	value, err := json.Marshal(appliedOffsets{
+// replayed is what ActionReplay did.
+type replayed struct {
+	From    int64 `json:"from"` // input offsets judged again: [from, to)
+	To      int64 `json:"to"`
+	Records int64 `json:"records"` // of the state
+	Exact   bool  `json:"exact"`
+}
+
+// record is the record of what was done. Its key differs from that of coverage records, which are the partition's
+// number alone.
+func (o *offsets) record(p OffsetPlan, c OffsetChange, done *replayed) (*kgo.Record, error) {
+	applied := appliedOffsets{
 		Schema: 1, Kind: "offsets-applied", Partition: c.Partition, TopicID: topics.FormatTopicID(o.input.ID),
 		Action:    c.Action,
 		Committed: p.Committed, Sealed: p.Sealed, Sequence: p.Sequence, Cause: p.Cause, Who: c.Who,
-		At: topics.Timestamp(o.Now().UnixNano()),
-	})
+		Replayed: done, At: topics.Timestamp(o.Now().UnixNano()),
+	}
+	value, err := json.Marshal(applied)
 	if err != nil {
-		return fmt.Errorf("encode what was done: %w", err)
+		return nil, fmt.Errorf("encode what was done: %w", err)
 	}
 	key := []byte("offsets/" + strconv.Itoa(int(c.Partition)))
-	rec := &kgo.Record{Topic: o.Topics.Seals, Key: key, Value: value}
-	if err := o.cl.ProduceSync(ctx, rec).FirstErr(); err != nil {
-		return fmt.Errorf("it was done, but could not be written to %s: %w", o.Topics.Seals, err)
-	}
-	return nil
+	return &kgo.Record{Topic: o.Topics.Seals, Key: key, Value: value}, nil
 }

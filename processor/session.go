@@ -19,7 +19,7 @@ type session struct {
 	cl       *kgo.Client
 	group    string
 	txnID    string
-	instance string
+	instance string // empty: a dynamic member
 	input    string
 	inputID  [16]byte
 	version1 bool // transaction.version 1: offsets must be added to the transaction by a request of their own
@@ -73,7 +73,10 @@ func (s *session) commitOffsets(ctx context.Context, offsets []offset) error {
 	req := kmsg.NewPtrTxnOffsetCommitRequest()
 	req.TransactionalID, req.Group = s.txnID, s.group
 	req.ProducerID, req.ProducerEpoch = id, epoch
-	req.MemberID, req.Generation, req.InstanceID = s.member, s.generation, &s.instance
+	req.MemberID, req.Generation = s.member, s.generation
+	if s.instance != "" {
+		req.InstanceID = &s.instance
+	}
 	t := kmsg.NewTxnOffsetCommitRequestTopic()
 	t.Topic, t.TopicID = s.input, s.inputID
 	for _, o := range offsets {

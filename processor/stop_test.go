@@ -83,7 +83,7 @@ func TestStopsOnMovedOffsets(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, CauseNone, plans[0].Cause)
 			require.Equal(t, c.cause, plans[1].Cause)
-			require.Equal(t, []OffsetAction{ActionSetOffset}, plans[1].Actions)
+			require.Equal(t, []OffsetAction{ActionSetOffset, ActionReplay}, plans[1].Actions)
 			require.Equal(t, int64(100), plans[1].Sealed)
 
 			change := OffsetChange{Partition: 1, Action: ActionSetOffset, Committed: c.to, Sealed: 100, Who: "ann"}

@@ -11,16 +11,20 @@ import (
 	"time"
 
 	"tocsin/processor"
+	"tocsin/processor/replay"
 	"tocsin/state"
 	"tocsin/state/window"
+	"tocsin/topics"
 )
 
 // OffsetsOptions of [PlanOffsets] and [ApplyOffsets].
 type OffsetsOptions struct {
 	Partitions []int32 // empty: all that have something wrong
-	Action     string  // set-offset or rebuild; empty: the one advised
+	Action     string  // set-offset, rebuild or replay; empty: the one advised
 	Who        string  // for the record
 	Now        func() time.Time
+	// Progress is told how far a replay has come; nil for never.
+	Progress func(done, total int64)
 }
 
 // OffsetStep is what is, or would be, done with a partition.
@@ -28,6 +32,28 @@ type OffsetStep struct {
 	processor.OffsetPlan
 	Action processor.OffsetAction // empty: nothing
 	Why    string                 // nothing is done: why
+
+	Replaced *processor.Replaced // by a replay
+}
+
+// Result says what was done, or would be.
+func (s *OffsetStep) Result(done bool) string {
+	switch {
+	case s.Action == processor.ActionNone:
+		return "nothing done: " + s.Why
+	case !done && s.Action == processor.ActionReplay:
+		return fmt.Sprintf("would be done, up to offset %d", s.Target)
+	case !done:
+		return "would be done"
+	case s.Replaced == nil:
+		return "done"
+	}
+	proof := "the state is proven to be the one of before"
+	if !s.Replaced.Exact {
+		proof = "not proven to be the state of before: open alerts may go on under new ids"
+	}
+	return fmt.Sprintf("done: offsets %d to %d judged again, %d records of state; %s",
+		s.Replaced.Stretch.From, s.Replaced.Stretch.To, s.Replaced.Records, proof)
 }
 
 // PlanOffsets compares committed offsets with the seals of the state and says what can be done where they differ. note
@@ -92,7 +118,67 @@ func ApplyOffsets(ctx context.Context, cfg *Loaded, o OffsetsOptions, dry bool) 
 	if dry || len(changes) == 0 {
 		return steps, nil
 	}
-	return steps, processor.ApplyOffsets(ctx, oc, changes)
+	simple := slices.DeleteFunc(slices.Clone(changes), func(c processor.OffsetChange) bool {
+		return c.Action == processor.ActionReplay
+	})
+	if err := processor.ApplyOffsets(ctx, oc, simple); err != nil {
+		return nil, err
+	}
+	for i := range steps {
+		if steps[i].Action == processor.ActionReplay {
+			if steps[i].Replaced, err = replayState(ctx, cfg, o, oc, &steps[i].OffsetPlan); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return steps, nil
+}
+
+// replayState judges the input of a partition again and puts what comes of it in the place of its state.
+func replayState(
+	ctx context.Context, cfg *Loaded, o OffsetsOptions, oc processor.OffsetsConfig, p *processor.OffsetPlan,
+) (_ *processor.Replaced, err error) {
+	stretch, err := processor.ReplayStretch(ctx, oc, p)
+	if err != nil {
+		return nil, err
+	}
+	eng, err := cfg.newEngine(topics.ModeReplay)
+	if err != nil {
+		return nil, err
+	}
+	// In the data folder: it holds as much as the state does, for which a folder of the system may be too small.
+	if err := os.MkdirAll(cfg.App.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make a folder for the state: %w", err)
+	}
+	dir, err := os.MkdirTemp(cfg.App.DataDir, "replay-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the state: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	rc := replay.Config{
+		Kafka: oc.Kafka, Topic: cfg.Topics.Input, From: replay.At(stretch.From), To: replay.At(stretch.To),
+		Partitions: []int32{p.Partition}, Engine: eng, Dir: dir, Now: o.Now,
+	}
+	if o.Progress != nil {
+		rc.Progress = func(p replay.Progress) { o.Progress(p.Records, p.Records+p.Left) }
+	}
+	if _, err := replay.Run(ctx, rc); err != nil {
+		return nil, err
+	}
+	judged, err := state.Open(state.Config{
+		Dir: dir, HeadIndex: window.HeadIndex, Now: o.Now, ReadOnly: true, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, judged.Close()) }()
+	done, err := processor.ReplaceState(ctx, oc, processor.OffsetChange{
+		Partition: p.Partition, Action: processor.ActionReplay, Committed: p.Committed, Sealed: p.Sealed, Who: o.Who,
+	}, judged)
+	if err != nil {
+		return nil, err
+	}
+	return &done, nil
 }
 
 // decide says what to do with a partition. Not concerned: nobody asked, and nothing is wrong.
@@ -113,12 +199,11 @@ func (o OffsetsOptions) decide(p processor.OffsetPlan) (step OffsetStep, concern
 		return step, true, Usagef("partition %d: %s makes no sense there; possible: %v", p.Partition, action, p.Actions)
 	}
 	switch action {
-	case processor.ActionSetOffset, processor.ActionRebuild:
+	case processor.ActionSetOffset, processor.ActionRebuild, processor.ActionReplay:
 		step.Action = action
-	case processor.ActionReplay:
-		step.Why = "build the state again from the input: start under a new application id (app.id)"
 	default:
-		step.Why = "there is no way out that could be applied"
+		step.Why = "no way out can be applied: start under a new application id (app.id), which judges the input from its " +
+			"beginning"
 	}
 	return step, true, nil
 }

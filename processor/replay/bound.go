@@ -35,6 +35,9 @@ func Beginning() Bound { return Bound{} }
 // End is the last stable offset when the replay begins.
 func End() Bound { return Bound{kind: end} }
 
+// At is an offset, in every partition.
+func At(offset int64) Bound { return Bound{kind: atOffset, offset: offset} }
+
 // ParseBound reads "beginning", "end", an offset, or a time (RFC 3339): the first record whose timestamp is not
 // before it.
 func ParseBound(s string) (Bound, error) {

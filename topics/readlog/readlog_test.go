@@ -236,5 +236,6 @@ func TestLastSeal(t *testing.T) {
 	require.NoError(t, e.cl.ProduceSync(t.Context(),
 		&kgo.Record{Topic: "log", Key: []byte(topics.SealKey), Value: []byte("x")}).FirstErr())
 	_, err := r.LastSeal(t.Context(), 0, e.bounds()[0])
+	require.ErrorIs(t, err, ErrBadSeal)
 	require.ErrorContains(t, err, "log partition 0 offset 2503: ")
 }

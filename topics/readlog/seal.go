@@ -2,12 +2,16 @@ package readlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/topics"
 )
+
+// ErrBadSeal says that a record under the key of seals is none.
+var ErrBadSeal = errors.New("not a seal")
 
 // LastSeal finds the last seal in a stretch of a changelog partition; its sequence is 0 where there is none. It reads
 // backwards in growing steps, for each transaction ends with its seal.
@@ -30,7 +34,7 @@ func (r *Reader) Seals(ctx context.Context, ranges map[int32]Range, each func(to
 		}
 		s, err := topics.DecodeSeal(rec.Value)
 		if err != nil {
-			return fmt.Errorf("%s partition %d offset %d: %w", r.Topic, rec.Partition, rec.Offset, err)
+			return fmt.Errorf("%s partition %d offset %d: %w: %w", r.Topic, rec.Partition, rec.Offset, ErrBadSeal, err)
 		}
 		each(s)
 		return nil

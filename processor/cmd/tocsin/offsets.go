@@ -74,38 +74,35 @@ func list[T ~string](names []T) string {
 
 type offsetsApplyCommand struct {
 	Partition []int32 `help:"Only these. Default: all that have something wrong." placeholder:"LIST"`
-	Action    string  `help:"set-offset or rebuild. Default: what the plan advises." placeholder:"NAME"`
+	Action    string  `help:"set-offset, rebuild or replay. Default: what the plan advises." placeholder:"NAME"`
 	Yes       bool    `help:"Do it. All processors must be stopped."`
 }
 
 // Run does what was decided, or says what it would do.
 func (c offsetsApplyCommand) Run(ctx context.Context, env *environment) error {
 	switch c.Action {
-	case "", "set-offset", "rebuild":
+	case "", "set-offset", "rebuild", "replay":
 	default:
-		return app.Usagef("--action %s: it is set-offset or rebuild", c.Action)
+		return app.Usagef("--action %s: it is set-offset, rebuild or replay", c.Action)
 	}
 	l, err := env.load()
 	if err != nil {
 		return err
 	}
+	bar := env.progress()
 	steps, err := app.ApplyOffsets(ctx, l, app.OffsetsOptions{
 		Partitions: c.Partition, Action: c.Action, Who: operator(), Now: env.now,
+		Progress: func(done, total int64) { bar.at("judging again", done, total, "records") },
 	}, !c.Yes)
+	bar.end()
 	if err != nil {
 		return err
 	}
 	out := env.list("partition", "wrong", "committed", "sealed", "action", "result")
 	left := false
 	for _, s := range steps {
-		result := "done"
-		switch {
-		case s.Action == "":
-			result = "nothing done: " + s.Why
-			left = left || s.Cause != ""
-		case !c.Yes:
-			result = "would be done"
-		}
+		left = left || s.Action == "" && s.Cause != ""
+		result := s.Result(c.Yes)
 		out.row(s.Partition, s.Cause, none(s.Committed), none(s.Sealed), s.Action, result)
 	}
 	if err := out.end(); err != nil {
