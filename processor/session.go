@@ -38,7 +38,7 @@ type session struct {
 func (s *session) begin() error {
 	member, generation := s.cl.GroupMetadata()
 	if member == "" || generation < 0 {
-		// The broker takes a commit without member and generation from anybody, as long as the group is empty.
+		// The broker takes a transaction's offsets without member and generation from anybody, whoever the members are.
 		return errors.New("begin a transaction: not a member of the group")
 	}
 	if err := s.cl.BeginTransaction(); err != nil {
