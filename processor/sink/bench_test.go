@@ -16,8 +16,8 @@ func BenchmarkStore(b *testing.B) {
 			e := newEnv(b)
 			e.fill(b.N, events)
 			cfg := e.config()
-			cfg.MaxBatch, cfg.hook = DefaultMaxBatch, func(step string) error {
-				if step == "evidence taken" {
+			cfg.MaxBatch, cfg.Probe = DefaultMaxBatch, func(step Point) error {
+				if step == PointTaken {
 					return errNotNow
 				}
 				return nil

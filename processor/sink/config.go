@@ -21,13 +21,15 @@ const (
 	DefaultWatchEvery    = 15 * time.Second
 )
 
-// Config is what a [Sink] needs. Kafka, Pool, Topic and Group must be set.
+// Config is what a [Sink] needs. Kafka, Pool or Database, Topic, Group and Log must be set.
 type Config struct {
 	// Kafka holds what it takes to reach the cluster: seed brokers, TLS, SASL, client id. The sink adds what concerns
 	// consuming.
 	Kafka []kgo.Opt
 	// Pool reaches the database the migrations were run on. It stays the caller's to close. Four connections suffice.
 	Pool *pgxpool.Pool
+	// Database is where to store in place of Pool's.
+	Database Database
 	// Topic is the alerts topic, e.g. audit.alerts.
 	Topic string
 	// Group is the consumer group that shares the partitions out among sinks. It holds no offsets.
@@ -57,8 +59,9 @@ type Config struct {
 	// Now is the wall clock for health and durations, never for what is stored. Defaults to time.Now.
 	Now func() time.Time
 
-	// hook, in tests, is called at each named step of a transaction; an error stands for a crash there.
-	hook func(step string) error
+	// Probe, in tests, is called where a named point is reached; an error ends what the sink is doing there.
+	Probe func(at Point) error
+
 	// beyondGrace is how long a position may lie beyond the end of the log before the sink stops.
 	beyondGrace time.Duration
 }
@@ -71,7 +74,7 @@ func (c Config) withDefaults() (Config, error) {
 			errs = append(errs, fmt.Errorf("sink: %s must be set", name))
 		}
 	}
-	need(c.Pool != nil, "Pool")
+	need(c.Pool != nil || c.Database != nil, "Pool")
 	need(len(c.Kafka) > 0, "Kafka")
 	need(c.Topic != "", "Topic")
 	need(c.Group != "", "Group")
@@ -87,8 +90,11 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.hook == nil {
-		c.hook = func(string) error { return nil }
+	if c.Probe == nil {
+		c.Probe = func(Point) error { return nil }
+	}
+	if c.Database == nil {
+		c.Database = postgres{c.Pool}
 	}
 	return c, errors.Join(errs...)
 }

@@ -3,6 +3,7 @@ package sink
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -110,13 +111,13 @@ func (c *copier) round(ctx context.Context) (taken int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.BatchTimeout)
 	defer cancel()
 	settled := make(map[string]int)
-	err = inTx(ctx, c.cfg.Pool, RoleSink, func(tx pgx.Tx) error {
-		rows, err := takePending(ctx, tx)
+	err = c.cfg.Database.transact(ctx, func(q statements) error {
+		rows, err := q.takePending(ctx, copyRows)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
 		taken = len(rows)
-		if err := c.cfg.hook("evidence taken"); err != nil {
+		if err := c.cfg.Probe(PointTaken); err != nil {
 			return err
 		}
 		places := make(map[place]struct{})
@@ -124,18 +125,13 @@ func (c *copier) round(ctx context.Context) (taken int, err error) {
 			places[rows[i].place] = struct{}{}
 		}
 		found := c.fetch.records(ctx, slices.SortedFunc(maps.Keys(places), comparePlaces))
-		if err := ctx.Err(); err != nil {
+		if err := errors.Join(ctx.Err(), c.cfg.Probe(PointFetched)); err != nil {
 			return err
 		}
-		stored, err := lockStored(ctx, tx, rows)
-		if err != nil {
+		if settled, err = settle(ctx, q, rows, found); err != nil {
 			return err
 		}
-		settled, err = settle(ctx, tx, rows, found, stored)
-		if err != nil {
-			return err
-		}
-		return c.cfg.hook("evidence settled")
+		return c.cfg.Probe(PointSettled)
 	})
 	if err != nil {
 		return 0, err
@@ -146,11 +142,12 @@ func (c *copier) round(ctx context.Context) (taken int, err error) {
 	return taken, nil
 }
 
-func takePending(ctx context.Context, tx pgx.Tx) ([]wanted, error) {
-	rows, err := tx.Query(ctx, `
+// takePending implements statements.
+func (t postgresTx) takePending(ctx context.Context, limit int) ([]wanted, error) {
+	rows, err := t.tx.Query(ctx, `
 		SELECT alert_id, topic, partition, "offset", event_id, event_id_sha256, event_unix_nanos, attempts
 		FROM alert_evidence WHERE status = 'pending' AND next_try <= now()
-		ORDER BY next_try LIMIT $1 FOR UPDATE SKIP LOCKED`, copyRows)
+		ORDER BY next_try LIMIT $1 FOR UPDATE SKIP LOCKED`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("take pending evidence: %w", err)
 	}
@@ -165,17 +162,12 @@ func takePending(ctx context.Context, tx pgx.Tx) ([]wanted, error) {
 	return all, wrap("take pending evidence", err)
 }
 
-// lockStored gives how many bytes are stored of each alert already, and keeps other copiers from adding to them.
-func lockStored(ctx context.Context, tx pgx.Tx, rows []wanted) (map[string]int64, error) {
-	var ids []string
-	for i := range rows {
-		ids = append(ids, rows[i].alertID)
-	}
-	ids = slices.Compact(ids) // rows are sorted
-	if _, err := tx.Exec(ctx, `SELECT FROM alerts WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE`, ids); err != nil {
+// storedBytes implements statements.
+func (t postgresTx) storedBytes(ctx context.Context, ids []string) (map[string]int64, error) {
+	if _, err := t.tx.Exec(ctx, `SELECT FROM alerts WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE`, ids); err != nil {
 		return nil, fmt.Errorf("lock alerts for their evidence: %w", err)
 	}
-	sums, err := tx.Query(ctx, `
+	sums, err := t.tx.Query(ctx, `
 		SELECT alert_id, sum(stored_bytes)::bigint FROM alert_evidence
 		WHERE alert_id = ANY($1) GROUP BY alert_id`, ids)
 	if err != nil {
@@ -193,28 +185,44 @@ func lockStored(ctx context.Context, tx pgx.Tx, rows []wanted) (map[string]int64
 	return stored, wrap("measure stored evidence", err)
 }
 
-// settle writes what was found, in the order of the rows. It returns the number of rows by their new status.
-func settle(ctx context.Context, tx pgx.Tx, rows []wanted, found map[place]*found, stored map[string]int64) (
-	map[string]int, error,
-) {
-	var (
-		q       pgx.Batch
-		settled = make(map[string]int)
-	)
+// settle decides what becomes of the rows, in their order, and writes it. It returns their number by new status.
+func settle(ctx context.Context, q statements, rows []wanted, found map[place]*found) (map[string]int, error) {
+	var ids []string
+	for i := range rows {
+		ids = append(ids, rows[i].alertID)
+	}
+	stored, err := q.storedBytes(ctx, slices.Compact(ids)) // rows are sorted
+	if err != nil {
+		return nil, err
+	}
+	counts := make(map[string]int)
+	all := make([]settlement, len(rows))
 	for i := range rows {
 		w := &rows[i]
 		f := found[w.place]
-		if status := f.statusFor(w, stored[w.alertID]); status == statusPending {
-			queuePostpone(&q, w, f.why)
+		s := settlement{w, f, f.statusFor(w, stored[w.alertID])}
+		if s.status == statusCopied {
+			stored[w.alertID] += int64(f.size)
+		}
+		if s.status != statusPending {
+			counts[s.status]++
+		}
+		all[i] = s
+	}
+	return counts, q.settle(ctx, all)
+}
+
+// settle implements statements.
+func (t postgresTx) settle(ctx context.Context, all []settlement) error {
+	var q pgx.Batch
+	for _, s := range all {
+		if s.status == statusPending {
+			queuePostpone(&q, s.wanted, s.found.why)
 		} else {
-			if status == statusCopied {
-				stored[w.alertID] += int64(f.size)
-			}
-			settled[status]++
-			queueSettled(&q, w, f, status)
+			queueSettled(&q, s.wanted, s.found, s.status)
 		}
 	}
-	return settled, wrap("store evidence", tx.SendBatch(ctx, &q).Close())
+	return wrap("store evidence", t.tx.SendBatch(ctx, &q).Close())
 }
 
 // queuePostpone puts a row off for a minute at first, for five in the end.
@@ -260,11 +268,18 @@ func (c *copier) countPending(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.BatchTimeout)
 	defer cancel()
 	var n int64
-	err := inTx(ctx, c.cfg.Pool, RoleSink, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, `
-			SELECT count(*) FROM (SELECT FROM alert_evidence WHERE status = 'pending' LIMIT 10000) p`).Scan(&n)
+	err := c.cfg.Database.transact(ctx, func(q statements) (err error) {
+		n, err = q.countPending(ctx, 10_000)
+		return err
 	})
 	if err == nil {
 		c.metrics.pending.Set(float64(n))
 	}
+}
+
+// countPending implements statements.
+func (t postgresTx) countPending(ctx context.Context, limit int) (n int64, err error) {
+	err = t.tx.QueryRow(ctx, `
+		SELECT count(*) FROM (SELECT FROM alert_evidence WHERE status = 'pending' LIMIT $1) p`, limit).Scan(&n)
+	return n, wrap("count pending evidence", err)
 }

@@ -198,8 +198,8 @@ func TestEvidenceSurvivesCrashAndTwoCopiers(t *testing.T) {
 	}
 	var crashes atomic.Int32
 	cfg := e.config()
-	cfg.hook = func(step string) error {
-		if strings.HasPrefix(step, "evidence") && crashes.Add(1) <= 4 {
+	cfg.Probe = func(step Point) error {
+		if strings.HasPrefix(string(step), "evidence") && crashes.Add(1) <= 4 {
 			return errors.New("crash")
 		}
 		return nil
@@ -221,8 +221,8 @@ func TestEvidenceAfterRestart(t *testing.T) {
 	e := newEnv(t)
 	ev := e.event("e-1")
 	cfg := e.config()
-	cfg.hook = func(step string) error {
-		if step == "evidence taken" {
+	cfg.Probe = func(step Point) error {
+		if step == PointTaken {
 			return errors.New("no copies from this one")
 		}
 		return nil

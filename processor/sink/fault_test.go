@@ -20,9 +20,9 @@ import (
 func TestCrashBetweenSteps(t *testing.T) {
 	t.Parallel()
 	alerts := script(2, 60)
-	for _, step := range []string{"begun", "locked", "written", "committed"} {
+	for _, step := range []Point{PointBegun, PointLocked, PointWritten, PointCommitted} {
 		for _, nth := range []int32{1, 2, 4} {
-			t.Run(step, func(t *testing.T) {
+			t.Run(string(step), func(t *testing.T) {
 				t.Parallel()
 				e := newEnv(t)
 				e.send(alerts...)
@@ -31,7 +31,7 @@ func TestCrashBetweenSteps(t *testing.T) {
 				cfg := e.config()
 				cfg.MaxBatch = 10
 				ready := make(chan struct{})
-				cfg.hook = func(at string) error {
+				cfg.Probe = func(at Point) error {
 					if at == step && calls.Add(1) == nth {
 						<-ready
 						first.stop()
@@ -245,8 +245,8 @@ func TestAlertChangedByAnother(t *testing.T) {
 	e.send(newAlert(1, 2))
 	cfg := e.config()
 	done := false
-	cfg.hook = func(step string) error {
-		if step != "locked" || done {
+	cfg.Probe = func(step Point) error {
+		if step != PointLocked || done {
 			return nil
 		}
 		done = true // another partition's sink stores the same alert between our look and our write

@@ -45,8 +45,8 @@ func newPlan(revisions []located, known map[string]stored, evidenceOff map[strin
 	return p
 }
 
-// write sends everything in one round trip. An alert that Postgres refuses comes back as a contentError.
-func (p *plan) write(ctx context.Context, tx pgx.Tx, id topicID, topic string, rejected []located) error {
+// write implements statements, in one round trip. An alert that Postgres refuses comes back as a contentError.
+func (t postgresTx) write(ctx context.Context, id topicID, topic string, p *plan, rejected []located) error {
 	var q pgx.Batch
 	if len(p.applied) > 0 {
 		p.queueAlerts(&q)
@@ -65,7 +65,7 @@ func (p *plan) write(ctx context.Context, tx pgx.Tx, id topicID, topic string, r
 	if q.Len() == 0 {
 		return nil
 	}
-	err := wrap("store alerts", tx.SendBatch(ctx, &q).Close())
+	err := wrap("store alerts", t.tx.SendBatch(ctx, &q).Close())
 	if state, ok := contentState(err); ok && len(p.applied) > 0 {
 		return &contentError{state, err}
 	}

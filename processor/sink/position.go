@@ -70,42 +70,64 @@ func (s *store) claim(ctx context.Context, id topicID, partitions []int32, spans
 		starts[i] = spans[p].start
 	}
 	var positions map[int32]int64
-	err := inTx(ctx, s.pool, RoleSink, func(tx pgx.Tx) error {
-		if err := s.checkTopic(ctx, tx, id); err != nil {
+	err := s.db.transact(ctx, func(q statements) error {
+		other, found, err := q.otherTopic(ctx, s.topic, id)
+		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `
-			INSERT INTO sink_offsets (topic_id, partition, topic, next, log_start)
-			SELECT $1, partition, $2, start, start FROM unnest($3::integer[], $4::bigint[]) AS t (partition, start)
-			ON CONFLICT DO NOTHING`, id, s.topic, partitions, starts); err != nil {
-			return fmt.Errorf("store positions: %w", err)
+		if found {
+			return recreatedError(s.topic, other, id)
 		}
-		var err error
-		positions, err = readPositions(ctx, tx, id, partitions)
+		if err := q.addPositions(ctx, s.topic, id, partitions, starts); err != nil {
+			return err
+		}
+		if positions, err = q.positions(ctx, id, partitions); err != nil {
+			return err
+		}
+		return s.probe(PointClaimed)
+	})
+	return positions, err
+}
+
+// reread gives the positions others have moved.
+func (s *store) reread(ctx context.Context, id topicID, partitions []int32) (positions map[int32]int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	err = s.db.transact(ctx, func(q statements) error {
+		positions, err = q.positions(ctx, id, partitions)
 		return err
 	})
 	return positions, err
 }
 
-// checkTopic fails when positions of a topic of the same name but another id are stored.
-func (s *store) checkTopic(ctx context.Context, tx pgx.Tx, id topicID) error {
-	rows, err := tx.Query(ctx, `
-		SELECT topic_id FROM sink_offsets WHERE topic = $1 AND topic_id <> $2 LIMIT 1`, s.topic, id)
+// otherTopic implements statements.
+func (t postgresTx) otherTopic(ctx context.Context, topic string, id topicID) (other topicID, found bool, err error) {
+	rows, err := t.tx.Query(ctx, `
+		SELECT topic_id FROM sink_offsets WHERE topic = $1 AND topic_id <> $2 LIMIT 1`, topic, id)
 	if err != nil {
-		return fmt.Errorf("read positions: %w", err)
+		return other, false, fmt.Errorf("read positions: %w", err)
 	}
 	others, err := pgx.CollectRows(rows, pgx.RowTo[[16]byte])
-	if err != nil {
-		return fmt.Errorf("read positions: %w", err)
+	if err != nil || len(others) == 0 {
+		return other, false, wrap("read positions", err)
 	}
-	if len(others) > 0 {
-		return recreatedError(s.topic, others[0], id)
-	}
-	return nil
+	return others[0], true, nil
 }
 
-func readPositions(ctx context.Context, tx pgx.Tx, id topicID, partitions []int32) (map[int32]int64, error) {
-	rows, err := tx.Query(ctx, `
+// addPositions implements statements.
+func (t postgresTx) addPositions(
+	ctx context.Context, topic string, id topicID, partitions []int32, next []int64,
+) error {
+	_, err := t.tx.Exec(ctx, `
+		INSERT INTO sink_offsets (topic_id, partition, topic, next, log_start)
+		SELECT $1, partition, $2, start, start FROM unnest($3::integer[], $4::bigint[]) AS t (partition, start)
+		ON CONFLICT DO NOTHING`, id, topic, partitions, next)
+	return wrap("store positions", err)
+}
+
+// positions implements statements.
+func (t postgresTx) positions(ctx context.Context, id topicID, partitions []int32) (map[int32]int64, error) {
+	rows, err := t.tx.Query(ctx, `
 		SELECT partition, next FROM sink_offsets WHERE topic_id = $1 AND partition = ANY($2)`, id, partitions)
 	if err != nil {
 		return nil, fmt.Errorf("read positions: %w", err)
@@ -120,15 +142,4 @@ func readPositions(ctx context.Context, tx pgx.Tx, id topicID, partitions []int3
 		return nil
 	})
 	return positions, wrap("read positions", err)
-}
-
-// reread gives the positions others have moved.
-func (s *store) reread(ctx context.Context, id topicID, partitions []int32) (positions map[int32]int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	err = inTx(ctx, s.pool, RoleSink, func(tx pgx.Tx) error {
-		positions, err = readPositions(ctx, tx, id, partitions)
-		return err
-	})
-	return positions, err
 }

@@ -35,7 +35,7 @@ func New(cfg Config) (*Sink, error) {
 		off[organization] = true
 	}
 	s.store = &store{
-		pool: cfg.Pool, topic: cfg.Topic, timeout: cfg.BatchTimeout, evidenceOff: off, hook: cfg.hook,
+		db: cfg.Database, topic: cfg.Topic, timeout: cfg.BatchTimeout, evidenceOff: off, probe: cfg.Probe,
 	}
 	s.condition.since = cfg.Now()
 	s.condition.set(starting, "starting: no partition has been assigned yet", cfg.Now())

@@ -7,18 +7,17 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"tocsin/topics"
 )
 
-// store writes batches into Postgres. It holds nothing between two calls.
+// store writes batches into the database. It holds nothing between two calls.
 type store struct {
-	pool        *pgxpool.Pool
+	db          Database
 	topic       string
 	timeout     time.Duration
 	evidenceOff map[string]bool
-	hook        func(step string) error
+	probe       func(at Point) error
 }
 
 // result is what a stored batch amounted to.
@@ -49,41 +48,42 @@ func (s *store) apply(ctx context.Context, id topicID, b batch) (result, error) 
 	defer cancel()
 	revisions, rejected := b.flat()
 	var res result
-	err := inTx(ctx, s.pool, RoleSink, func(tx pgx.Tx) error {
-		if err := s.hook("begun"); err != nil {
+	err := s.db.transact(ctx, func(q statements) error {
+		if err := s.probe(PointBegun); err != nil {
 			return err
 		}
-		known, err := fenceAndLock(ctx, tx, id, b, revisions)
+		known, err := q.fenceAndLock(ctx, id, b, alertIDs(revisions))
 		if err != nil {
 			return err
 		}
-		if err := s.hook("locked"); err != nil {
+		if err := s.probe(PointLocked); err != nil {
 			return err
 		}
 		plan := newPlan(revisions, known, s.evidenceOff)
-		if err := plan.write(ctx, tx, id, s.topic, rejected); err != nil {
+		if err := q.write(ctx, id, s.topic, plan, rejected); err != nil {
 			return err
 		}
 		res = result{
 			applied: len(plan.applied), duplicates: len(revisions) - len(plan.applied), rejected: len(rejected),
 			evidence: plan.pending,
 		}
-		return s.hook("written")
+		return s.probe(PointWritten)
 	})
 	if err != nil {
 		return result{}, err
 	}
-	return res, s.hook("committed")
+	return res, s.probe(PointCommitted)
 }
 
-// inTx runs do in a transaction that acts as role, and commits.
-func inTx(ctx context.Context, pool *pgxpool.Pool, role string, do func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL ROLE "+role); err != nil {
-			return fmt.Errorf("take on role %s: %w", role, err)
+// alertIDs lists the ids of revisions that are ordered by them.
+func alertIDs(revisions []located) []string {
+	ids := make([]string, 0, len(revisions))
+	for i := range revisions {
+		if n := len(ids); n == 0 || ids[n-1] != revisions[i].alert.ID {
+			ids = append(ids, revisions[i].alert.ID)
 		}
-		return do(tx)
-	})
+	}
+	return ids
 }
 
 // stored is what the database knows of an alert.
@@ -92,21 +92,17 @@ type stored struct {
 	state    string
 }
 
-// fenceAndLock moves the positions, then locks the known ones of the alerts, all in one round trip.
-func fenceAndLock(ctx context.Context, tx pgx.Tx, id topicID, b batch, revisions []located) (map[string]stored, error) {
+// fenceAndLock implements statements, in one round trip.
+func (t postgresTx) fenceAndLock(
+	ctx context.Context, id topicID, b batch, ids []string,
+) (map[string]stored, error) {
 	var q pgx.Batch
 	for i := range b {
 		q.Queue(`UPDATE sink_offsets SET next = $1, updated = now()
 			WHERE topic_id = $2 AND partition = $3 AND next = $4`, b[i].next, id, b[i].partition, b[i].expected)
 	}
-	ids := make([]string, 0, len(revisions))
-	for i := range revisions {
-		if n := len(ids); n == 0 || ids[n-1] != revisions[i].alert.ID {
-			ids = append(ids, revisions[i].alert.ID)
-		}
-	}
 	q.Queue(`SELECT id, revision, state FROM alerts WHERE id = ANY($1) ORDER BY id FOR UPDATE`, ids)
-	answers := tx.SendBatch(ctx, &q)
+	answers := t.tx.SendBatch(ctx, &q)
 	known, err := readFence(answers, b)
 	return known, errors.Join(err, wrap("lock alerts", answers.Close()))
 }
