@@ -26,6 +26,7 @@ func (w *world) check() error {
 	}
 	w.checkAlerts(logs, want)
 	w.checkDeadLetters(logs, want)
+	w.checkDatabase(logs)
 	sealed := w.checkChangelog(logs)
 	w.checkOffsets(logs, sealed)
 	w.checkCoverage(logs, sealed, want)

@@ -190,7 +190,7 @@ func (p *Plan) stall(rng *rand.Rand, points []string) Stall {
 }
 
 func (p *Plan) wire(rng *rand.Rand) Wire {
-	kind := pick(rng, wireKinds)
+	kind := pick(rng, append([]string{database}, wireKinds...))
 	w := Wire{Trigger: p.trigger(rng, kind), What: WireFault(rng.IntN(int(SeveredAfter) + 1))}
 	w.Err = pick(rng, answers[kind])
 	return w
@@ -198,6 +198,7 @@ func (p *Plan) wire(rng *rand.Rand) Wire {
 
 // answers are errors that a broker can give to a request without anything being wrong that waiting does not mend.
 var answers = map[string][]*kerr.Error{
+	database: {nil},
 	"Produce": {kerr.NotLeaderForPartition, kerr.RequestTimedOut, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend,
 		kerr.InvalidProducerEpoch, kerr.UnknownServerError, kerr.TransactionAbortable, kerr.CoordinatorNotAvailable},
 	"TxnOffsetCommit": {kerr.IllegalGeneration, kerr.UnknownMemberID, kerr.RequestTimedOut, kerr.CoordinatorNotAvailable,
@@ -230,7 +231,7 @@ func (p *Plan) String() string {
 	}
 	for _, f := range p.Wires {
 		fmt.Fprintf(&b, "  request: %s %s", f.Trigger, f.What)
-		if f.What == Refused || f.What == Failed {
+		if f.Err != nil && (f.What == Refused || f.What == Failed) {
 			fmt.Fprintf(&b, " (%s)", f.Err.Message)
 		}
 		b.WriteByte('\n')

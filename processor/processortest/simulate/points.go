@@ -1,7 +1,10 @@
 package simulate
 
 import (
+	"strings"
+
 	"tocsin/processor"
+	"tocsin/processor/sink"
 	"tocsin/state"
 )
 
@@ -15,6 +18,9 @@ func Points() []string {
 	for _, p := range state.Points() {
 		names = append(names, statePoint(p))
 	}
+	for _, p := range sink.Points() {
+		names = append(names, sinkPoint(p))
+	}
 	for _, kind := range wireKinds {
 		for _, moment := range wireMoments {
 			names = append(names, wirePoint(kind, moment))
@@ -25,6 +31,7 @@ func Points() []string {
 
 func loopPoint(p processor.Point) string { return "loop/" + string(p) }
 func statePoint(p state.Point) string    { return "state/" + string(p) }
+func sinkPoint(p sink.Point) string      { return "sink/" + string(p) }
 
 func wirePoint(kind, moment string) string { return "wire/" + kind + "/" + moment }
 
@@ -52,5 +59,5 @@ func mayStall(point string) bool {
 		loopPoint(processor.PointReleased), loopPoint(processor.PointClosing):
 		return false
 	}
-	return len(point) > 5 && point[:5] == "loop/"
+	return strings.HasPrefix(point, "loop/") || strings.HasPrefix(point, "sink/")
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tocsin/processor"
+	"tocsin/processor/sink"
 	"tocsin/state"
 	"tocsin/state/window"
 )
@@ -26,8 +27,8 @@ const (
 	sealsTopic      = "sim-seals"
 )
 
-// process is one process of the application from its start to its end: a store on a disk, a processor, a way to the
-// brokers.
+// process is one process of the application from its start to its end: a store on a disk, a processor, a sink, a way to
+// the brokers.
 type process struct {
 	world *world
 	name  string // of the instance
@@ -36,6 +37,7 @@ type process struct {
 	link  *link
 	store *state.Store
 	loop  *processor.Processor
+	sink  *sink.Sink
 	skew  atomic.Int64 // nanoseconds by which its clock is ahead
 
 	dead   atomic.Bool // it crashed: what it does from then on is not there
@@ -74,6 +76,9 @@ func (w *world) start(name string, d *disk) (*process, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", who, err), p.store.Close())
 	}
+	if p.sink, err = w.newSink(p, log); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", who, err), p.store.Close())
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	w.mu.Lock()
@@ -85,7 +90,7 @@ func (w *world) start(name string, d *disk) (*process, error) {
 }
 
 func (w *world) kafka(l *link) []kgo.Opt {
-	return []kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.Dialer(l.dial)}
+	return []kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.Dialer(l.dial), kgo.DisableClientMetrics()}
 }
 
 func (p *process) now() time.Time { return time.Now().Add(time.Duration(p.skew.Load())) }
@@ -99,6 +104,7 @@ func (p *process) run(ctx context.Context) {
 		defer p.cancel()
 		return p.loop.Run(working)
 	})
+	group.Go(func() error { return p.sink.Run(working) })
 	group.Go(func() error { return p.store.Run(ctx) })
 	err := group.Wait()
 	if closed := p.store.Close(); closed != nil {

@@ -120,7 +120,8 @@ func (w *world) play() error {
 	if err := w.send(last); err != nil {
 		return fmt.Errorf("feed: %w", err)
 	}
-	w.drain()
+	w.drain("judged", w.behind)
+	w.drain("stored", w.unstored)
 	w.stopAll()
 	return w.check()
 }
@@ -189,15 +190,15 @@ func (w *world) owner() *process {
 	return nil
 }
 
-// drain waits until everything has been judged.
-func (w *world) drain() {
+// drain waits until nothing is left to be done.
+func (w *world) drain(what string, left func() string) {
 	for deadline := time.Now().Add(drainTimeout); ; {
-		behind := w.behind()
+		behind := left()
 		if behind == "" {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.violated("not everything was judged within %s: %s", drainTimeout, behind)
+			w.violated("not everything was %s within %s: %s", what, drainTimeout, behind)
 			return
 		}
 		time.Sleep(100 * time.Millisecond)

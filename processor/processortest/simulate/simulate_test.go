@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,12 @@ const (
 	// patience is the real time after which a run that still goes on is taken for one in which virtual time stands still.
 	patience = 2 * time.Minute
 )
+
+// TestMain lets garbage lie for longer: worlds are small and come to nothing soon.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 // TestSeeds runs a number of seeds (TOCSIN_SEEDS) from a first one on (TOCSIN_SEED), and sees to it that they reach
 // every point together. With TOCSIN_REPEAT it runs the first seed until it fails, at most so many times.

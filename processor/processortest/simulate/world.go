@@ -14,20 +14,22 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"tocsin/processor/sink"
 	"tocsin/state"
 )
 
 // world is everything in one run.
 type world struct {
-	plan    *Plan
-	load    *workload
-	history history
-	network kfake.VirtualNetwork
-	cluster *kfake.Cluster
-	client  *kgo.Client // of the world itself: nothing goes wrong with it
-	adm     *kadm.Client
-	tasks   sync.WaitGroup // processes, and what happens to them
-	faults  sync.WaitGroup // what goes wrong at present
+	plan     *Plan
+	load     *workload
+	database *sink.Memory
+	history  history
+	network  kfake.VirtualNetwork
+	cluster  *kfake.Cluster
+	client   *kgo.Client // of the world itself: nothing goes wrong with it
+	adm      *kadm.Client
+	tasks    sync.WaitGroup // processes, and what happens to them
+	faults   sync.WaitGroup // what goes wrong at present
 
 	mu         sync.Mutex
 	began      time.Time
@@ -63,6 +65,7 @@ func newWorld(p *Plan) (*world, error) {
 		disks: map[string]*disk{}, wanted: map[string]bool{}, crashedAt: map[string]bool{},
 	}
 	w.began = time.Now()
+	w.database = sink.NewMemory(time.Now)
 	w.history.began = w.began
 	for _, c := range p.Crashes {
 		w.arm(c.Trigger, func(p *process) { p.crash(c.Loss, c.Down, c.Point) })
@@ -319,6 +322,7 @@ func (w *world) kick(name string) {
 	defer cancel()
 	// It may well not be a member at this moment.
 	_, _ = w.adm.LeaveGroup(ctx, kadm.LeaveGroup(app).InstanceIDs(w.members(name)...))
+	_, _ = w.adm.LeaveGroup(ctx, kadm.LeaveGroup(sinkGroup).InstanceIDs(name))
 }
 
 // fence takes a worker's transactional id, as a second process of the same name would.
