@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ type call struct {
 }
 
 func (c call) run(ctx context.Context) (stdout, stderr string, code int) {
-	var out, errs bytes.Buffer
+	var out, errs written
 	if c.now == nil {
 		c.now = time.Now
 	}
@@ -44,6 +45,24 @@ func (c call) run(ctx context.Context) (stdout, stderr string, code int) {
 		stdoutTerminal: c.terminal, stderrTerminal: c.terminal,
 	})
 	return out.String(), errs.String(), code
+}
+
+// written collects output. The log and the command write to standard error at the same time.
+type written struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (w *written) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.Write(b)
+}
+
+func (w *written) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.String()
 }
 
 // script runs the commands of a testdata file. A command is
