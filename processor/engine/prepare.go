@@ -13,6 +13,7 @@ import (
 type Scratch struct {
 	event  topics.Event
 	verify *verify.Scratch
+	memo   detect.Memo
 }
 
 // Prepared is a record after all that needs no state: decoded, verified, matched. It is small, so that some dozens of
@@ -73,7 +74,7 @@ func (e *Engine) Prepare(r *Record, s *Scratch, p *Prepared) {
 	p.entry.SetID(event.ID)
 	p.trace = parseTrace(event.TraceID)
 	if p.reason == topics.ReasonNone {
-		p.mask, p.exempted = p.rules.Match(event)
+		p.mask, p.exempted = p.rules.Match(event, &s.memo)
 	}
 	p.keep(event)
 	if p.mask != 0 {
