@@ -26,7 +26,7 @@ type options struct {
 	seed                               uint64
 	check                              bool
 	set                                []string
-	stall                              time.Duration
+	stall, calm                        time.Duration
 }
 
 func main() {
@@ -58,6 +58,7 @@ func run(ctx context.Context) error {
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of the events")
 	flag.BoolVar(&o.check, "check", false, "compare alerts and dead letters of the job with the oracle")
 	flag.DurationVar(&o.stall, "stall", 2*time.Minute, "give up when nothing is committed for this long")
+	flag.DurationVar(&o.calm, "calm", 20*time.Second, "wait at most this long before each run for a machine that is idle")
 	flag.Func("set", "a setting of the job, KEY=VALUE; can be repeated", func(s string) error {
 		o.set = append(o.set, s)
 		return nil
@@ -160,6 +161,7 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 			if round == o.rounds-1 {
 				s.Profile = o.profile
 			}
+			calm(ctx, o.calm)
 			result, err := o.one(ctx, g, s)
 			if err != nil {
 				return fmt.Errorf("%s %d: %w", kind, round, err)
