@@ -62,7 +62,7 @@ func (p *Processor) newGroupClient(ctx context.Context, worker int, calls groupC
 		kgo.OnPartitionsLost(calls.lost),
 		kgo.OnPartitionsCallbackBlocked(func(context.Context, *kgo.Client) { calls.blocked() }),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.RecordPartitioner(partitioner{changelog: c.Topics.Changelog, rest: kgo.StickyKeyPartitioner(nil)}),
+		kgo.RecordPartitioner(partitioner{}),
 		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
 			if topic == c.Topics.DeadLetter {
 				return int32(p.deadLetterMax)
@@ -96,17 +96,16 @@ func (p *Processor) baseOptions() []kgo.Opt {
 	)
 }
 
-// partitioner sends changelog records to the partition they name and everything else where its key says, as Kafka's
-// own producers do.
-type partitioner struct {
-	changelog string
-	rest      kgo.Partitioner
-}
+// partitioner sends what came of an input partition to the partition of the same number: changelog records exactly, the
+// rest as far as the topic has as many. So all revisions of an alert are in one partition, whose order they keep, and a
+// transaction writes to few partitions: each costs the brokers a batch and a marker.
+type partitioner struct{}
 
 // ForTopic implements kgo.Partitioner.
-func (p partitioner) ForTopic(topic string) kgo.TopicPartitioner {
-	if topic == p.changelog {
-		return kgo.ManualPartitioner().ForTopic(topic)
-	}
-	return p.rest.ForTopic(topic)
-}
+func (p partitioner) ForTopic(string) kgo.TopicPartitioner { return p }
+
+// RequiresConsistency implements kgo.TopicPartitioner: a partition that cannot be written to is waited for.
+func (partitioner) RequiresConsistency(*kgo.Record) bool { return true }
+
+// Partition implements kgo.TopicPartitioner. The record names the input partition.
+func (partitioner) Partition(r *kgo.Record, n int) int { return int(r.Partition) % n }

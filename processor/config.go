@@ -59,7 +59,7 @@ type Config struct {
 	CloseBytes int
 	// CloseTimers ends a transaction when one partition has fired this many timers in it. Defaults to 20,000.
 	CloseTimers int
-	// CacheBytes bounds the decoded windows kept in memory, over all partitions together. Defaults to 128 MiB.
+	// CacheBytes bounds the decoded windows kept in memory, over all partitions together. Defaults to 176 MiB.
 	CacheBytes int64
 
 	// Latest makes a partition that has neither state nor committed offset start at its end. By default it starts at
@@ -106,7 +106,7 @@ const (
 	DefaultCloseRecords = 20_000
 	DefaultCloseBytes   = 8 << 20
 	DefaultCloseTimers  = 20_000
-	DefaultCacheBytes   = 128 << 20
+	DefaultCacheBytes   = 176 << 20
 	DefaultSession      = 60 * time.Second
 	DefaultHeartbeat    = 3 * time.Second
 	DefaultTransaction  = 15 * time.Second

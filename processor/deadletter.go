@@ -31,7 +31,7 @@ const deadLetterRoom = 4 << 10
 // is cut, its full length and digest in headers.
 func (o *output) deadLetter(ctx context.Context, from origin, d *engine.DeadLetter) {
 	r := o.records.next()
-	r.Topic = o.topics.DeadLetter
+	r.Topic, r.Partition = o.topics.DeadLetter, from.partition
 	begin := len(o.headers)
 	o.header(topics.HeaderReason, []byte(d.Reason.String()))
 	o.header(topics.HeaderError, []byte(cutText(d.Err)))

@@ -80,7 +80,7 @@ func openOffsets(ctx context.Context, c OffsetsConfig) (*offsets, error) {
 	}
 	cl, err := kgo.NewClient(append(append([]kgo.Opt{}, c.Kafka...),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.RecordPartitioner(partitioner{changelog: c.Topics.Changelog, rest: kgo.StickyKeyPartitioner(nil)}))...)
+		kgo.RecordPartitioner(partitioner{}))...)
 	if err != nil {
 		return nil, fmt.Errorf("make the Kafka client: %w", err)
 	}

@@ -62,7 +62,7 @@ func (o *offsets) join(ctx context.Context) (*soleMember, error) {
 		kgo.TransactionalID(txnID),
 		kgo.TransactionTimeout(replaceTransaction),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.RecordPartitioner(partitioner{changelog: o.Topics.Changelog, rest: kgo.StickyKeyPartitioner(nil)}),
+		kgo.RecordPartitioner(partitioner{}),
 		kgo.ProducerBatchMaxBytes(batchBytes),
 	)
 	if version < 2 {

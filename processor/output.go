@@ -46,7 +46,7 @@ func (o *output) emit(ctx context.Context, partition int32, records []*kgo.Recor
 	for ; o.alerts < len(o.fx.Alerts); o.alerts++ {
 		a := &o.fx.Alerts[o.alerts]
 		r := o.records.next()
-		r.Topic, r.Key, r.Value = o.topics.Alerts, []byte(a.ID), a.Value
+		r.Topic, r.Partition, r.Key, r.Value = o.topics.Alerts, partition, []byte(a.ID), a.Value
 		o.session.produce(ctx, r)
 	}
 	for ; o.covered < len(o.fx.Coverage); o.covered++ {

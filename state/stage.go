@@ -35,7 +35,14 @@ type staged struct {
 }
 
 // NewStage begins a stage. It must be ended by Apply or Discard.
-func (s *Store) NewStage() *Stage { return &Stage{s: s, batch: s.db.NewBatch()} }
+func (s *Store) NewStage() *Stage {
+	return &Stage{s: s, batch: s.db.NewBatch(pebble.WithInitialSizeBytes(batchInitial), pebble.WithMaxRetainedSizeBytes(batchKept))}
+}
+
+const (
+	batchInitial = 256 << 10 // bytes of a busy transaction's batch: spares growing it step by step
+	batchKept    = 4 << 20
+)
 
 // Change takes one change of a group key; changes count in the order in which they are given. old is what the index has
 // for the head that is replaced (the zero Index where there was none), and matters for heads alone. The result is the

@@ -20,7 +20,7 @@ import (
 
 // Defaults of [Config].
 const (
-	DefaultCacheBytes    = 64 << 20
+	DefaultCacheBytes    = 32 << 20
 	DefaultMemTableBytes = 32 << 20
 	DefaultFlushEvery    = 30 * time.Second
 )

@@ -86,7 +86,7 @@ func (t Timestamp) Time() time.Time { return time.Unix(0, int64(t)).UTC() }
 func (t Timestamp) String() string { return t.Time().Format(time.RFC3339Nano) }
 
 // MarshalJSON implements json.Marshaler.
-func (t Timestamp) MarshalJSON() ([]byte, error) { return json.Marshal(t.String()) }
+func (t Timestamp) MarshalJSON() ([]byte, error) { return t.appendJSON(nil), nil }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *Timestamp) UnmarshalJSON(b []byte) error {

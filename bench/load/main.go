@@ -26,7 +26,7 @@ type options struct {
 	seed                               uint64
 	check                              bool
 	set                                []string
-	stall                              time.Duration
+	stall, calm                        time.Duration
 }
 
 func main() {
@@ -58,6 +58,7 @@ func run(ctx context.Context) error {
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of the events")
 	flag.BoolVar(&o.check, "check", false, "compare alerts and dead letters of the job with the oracle")
 	flag.DurationVar(&o.stall, "stall", 2*time.Minute, "give up when nothing is committed for this long")
+	flag.DurationVar(&o.calm, "calm", 20*time.Second, "wait at most this long before each run for a machine that is idle")
 	flag.Func("set", "a setting of the job, KEY=VALUE; can be repeated", func(s string) error {
 		o.set = append(o.set, s)
 		return nil
@@ -66,12 +67,12 @@ func run(ctx context.Context) error {
 	if o.profile != "" && o.bin != "" {
 		return errors.New("-cpuprofile needs the job in a process of this program: leave out -bin")
 	}
-	brokers, end, err := o.start(ctx)
+	brokers, pid, end, err := o.start(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
-	return o.measure(ctx, brokers)
+	return o.measure(ctx, brokers, pid)
 }
 
 // child is the measured process.
@@ -90,29 +91,29 @@ func child(ctx context.Context, text string) error {
 	return job(ctx, s)
 }
 
-// start gives the brokers and what ends them.
-func (o *options) start(ctx context.Context) ([]string, func(), error) {
+// start gives the brokers, the process of one that is ours, and what ends them.
+func (o *options) start(ctx context.Context) (addresses []string, pid int, end func(), err error) {
 	switch {
 	case o.brokers != "":
-		return []string{o.brokers}, func() {}, nil
+		return []string{o.brokers}, 0, func() {}, nil
 	case o.kafka == "kfake":
 		c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{
 			"group.initial.rebalance.delay.ms": "0"}))
 		if err != nil {
-			return nil, nil, err
+			return nil, 0, nil, err
 		}
-		return c.ListenAddrs(), c.Close, nil
+		return c.ListenAddrs(), 0, c.Close, nil
 	case o.kafka == "real":
 		b, err := kafkatest.StartBroker(ctx, kafkatest.Config{HeapMB: 1024})
 		if err != nil {
-			return nil, nil, err
+			return nil, 0, nil, err
 		}
-		return b.Addrs(), func() { _ = b.Close() }, nil // its folder is temporary
+		return b.Addrs(), b.PID(), func() { _ = b.Close() }, nil // its folder is temporary
 	}
-	return nil, nil, fmt.Errorf("-kafka %s: real or kfake", o.kafka)
+	return nil, 0, nil, fmt.Errorf("-kafka %s: real or kfake", o.kafka)
 }
 
-func (o *options) measure(ctx context.Context, brokers []string) error {
+func (o *options) measure(ctx context.Context, brokers []string, pid int) error {
 	cfg := generate.Default(o.records)
 	cfg.Seed, cfg.Principals = o.seed, int64(o.principals)
 	g, err := generate.New(cfg)
@@ -138,7 +139,7 @@ func (o *options) measure(ctx context.Context, brokers []string) error {
 	// A new cluster makes its coordinators' topics at first use, and a Java machine compiles what it runs often: what is
 	// measured comes after a run of each kind.
 	warm := settings{Kind: "bare", Brokers: brokers, App: run + "-warm", Input: input, Key: string(cfg.Secret),
-		Workers: o.workers, CloseAfter: 100 * time.Millisecond}
+		Workers: o.workers, CloseAfter: 100 * time.Millisecond, BrokerPID: pid}
 	if _, err := measure(ctx, warm, "", o.stall); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
@@ -160,6 +161,7 @@ func (o *options) measure(ctx context.Context, brokers []string) error {
 			if round == o.rounds-1 {
 				s.Profile = o.profile
 			}
+			calm(ctx, o.calm)
 			result, err := o.one(ctx, g, s)
 			if err != nil {
 				return fmt.Errorf("%s %d: %w", kind, round, err)

@@ -26,6 +26,7 @@ type settings struct {
 	CloseAfter time.Duration
 	Profile    string
 	Set        []string // more settings of the job
+	BrokerPID  int      // 0: not ours
 }
 
 // sample is one measured run.
@@ -37,6 +38,9 @@ type sample struct {
 	Early   int64         // events committed by then
 	CPU     time.Duration
 	PeakRSS int64 // bytes
+
+	Broker time.Duration // CPU time of the broker, when it is ours
+	Others time.Duration // CPU time of everything else on the machine: disturbance
 }
 
 func (s *sample) rate() float64 { return float64(s.Events) / s.Total.Seconds() }
@@ -50,6 +54,11 @@ func (s *sample) steady() float64 {
 }
 
 func (s *sample) megabytes() float64 { return float64(s.PeakRSS) / (1 << 20) }
+
+func (s *sample) brokerPerMillion() float64 { return s.Broker.Seconds() / float64(s.Events) * 1e6 }
+
+// disturbed is how many cores something else had.
+func (s *sample) disturbed() float64 { return s.Others.Seconds() / s.Total.Seconds() }
 
 // cpuPerMillion is CPU seconds per million events.
 func (s *sample) cpuPerMillion() float64 { return s.CPU.Seconds() / float64(s.Events) * 1e6 }
@@ -83,7 +92,7 @@ func measure(ctx context.Context, s settings, bin string, stall time.Duration) (
 	if err != nil {
 		return out, err
 	}
-	start := time.Now()
+	start, before := time.Now(), readMachine(s.BrokerPID)
 	if err := cmd.Start(); err != nil {
 		return out, fmt.Errorf("start %s: %w", s.Kind, err)
 	}
@@ -104,6 +113,9 @@ func measure(ctx context.Context, s settings, bin string, stall time.Duration) (
 		err = errors.Join(err, <-ended, fmt.Errorf("%s did not stop within a minute", s.Kind))
 	}
 	out.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	after := readMachine(s.BrokerPID)
+	out.Broker = after.process - before.process
+	out.Others = max(after.all-before.all-out.Broker-out.CPU, 0)
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		out.PeakRSS = usage.Maxrss << 10 // Linux counts KiB
 	}

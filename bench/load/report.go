@@ -9,11 +9,11 @@ import (
 // report shows each run and, of each kind, medians with the lowest and highest value, and their ratio.
 func report(samples []sample) string {
 	var b strings.Builder
-	b.WriteString(" run   events  seconds  to first commit  events/s  steady/s  CPU s/million  peak RSS MB\n")
+	b.WriteString(" run   events  seconds  to first commit  events/s  steady/s  CPU s/million  broker CPU  peak RSS MB  other cores\n")
 	for i := range samples {
 		s := &samples[i]
-		fmt.Fprintf(&b, "%4s %8d %8.2f %16.2f %9.0f %9.0f %14.3f %12.0f\n", s.Kind, s.Events, s.Total.Seconds(),
-			s.First.Seconds(), s.rate(), s.steady(), s.cpuPerMillion(), s.megabytes())
+		fmt.Fprintf(&b, "%4s %8d %8.2f %16.2f %9.0f %9.0f %14.3f %11.3f %12.0f %12.2f\n", s.Kind, s.Events, s.Total.Seconds(),
+			s.First.Seconds(), s.rate(), s.steady(), s.cpuPerMillion(), s.brokerPerMillion(), s.megabytes(), s.disturbed())
 	}
 	b.WriteByte('\n')
 	of := func(kind string, value func(*sample) float64) spread {
@@ -32,6 +32,7 @@ func report(samples []sample) string {
 		{"events/s", "%.0f", (*sample).rate},
 		{"steady events/s", "%.0f", (*sample).steady},
 		{"CPU s/million", "%.3f", (*sample).cpuPerMillion},
+		{"broker CPU", "%.3f", (*sample).brokerPerMillion},
 		{"peak RSS MB", "%.0f", (*sample).megabytes},
 	} {
 		job, bare := of("job", row.value), of("bare", row.value)

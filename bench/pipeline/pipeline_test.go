@@ -157,4 +157,3 @@ func (r *run) report(b *testing.B, n int) {
 	b.ReportMetric(float64(r.bytes)/float64(n), "changelog-B/event")
 	b.ReportMetric(float64(r.keys)/float64(n), "changes/event")
 }
-

@@ -88,7 +88,7 @@ type InputConfig struct {
 }
 
 // defaultMemoryLimit leaves, with the state's caches, a process of 512 MB at a hundred thousand active principals.
-const defaultMemoryLimit = 350 * mib
+const defaultMemoryLimit = 380 * mib
 
 // ProcessorConfig bounds the processor's work.
 type ProcessorConfig struct {

@@ -16,6 +16,7 @@ type cond struct {
 	text   []byte
 	number float64
 	status topics.Status
+	atom   uint8 // number among the set's atoms; 0: none
 	sub    []cond
 }
 
@@ -66,25 +67,28 @@ func status(s string) cond {
 	return cond{op: opStatus, status: topics.StatusSuccess}
 }
 
-// match tells whether the event meets the condition.
-func (c *cond) match(e *topics.Event, d *denials) bool {
+// match tells whether the event meets the condition. met are the atoms that it meets.
+func (c *cond) match(e *topics.Event, d *denials, met uint64) bool {
+	if c.atom != 0 {
+		return met&(1<<(c.atom-1)) != 0
+	}
 	switch c.op {
 	case opAll:
 		for i := range c.sub {
-			if !c.sub[i].match(e, d) {
+			if !c.sub[i].match(e, d, met) {
 				return false
 			}
 		}
 		return true
 	case opAny:
 		for i := range c.sub {
-			if c.sub[i].match(e, d) {
+			if c.sub[i].match(e, d, met) {
 				return true
 			}
 		}
 		return false
 	case opNot:
-		return !c.sub[0].match(e, d)
+		return !c.sub[0].match(e, d, met)
 	case opContains:
 		return bytes.Contains(c.field.of(e), c.text)
 	case opPrefix:

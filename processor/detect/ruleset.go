@@ -22,6 +22,7 @@ type RuleSet struct {
 	grace         int64
 	futureSkew    int64
 	stateTTL      int64
+	atoms         atoms
 	longest       int64 // longest max(window, cooldown) of any rule of any organisation
 }
 
@@ -30,6 +31,7 @@ type OrgRules struct {
 	rules     []*Rule // those that look at events, in the order of the built-in table
 	integrity *Rule   // nil: disabled
 	matchers  []matcher
+	atoms     *atoms // of the set
 }
 
 // matcher is what rules with the same match share.
@@ -88,7 +90,7 @@ func (s *RuleSet) compileOrg(c Config, org Organization) (*OrgRules, error) {
 			}
 		}
 	}
-	o := new(OrgRules)
+	o := &OrgRules{atoms: &s.atoms}
 	for i := range table {
 		b := &table[i]
 		set := org.Rules[b.id].over(c.Rules[b.id].over(b.settings()))
@@ -121,6 +123,7 @@ func (o *OrgRules) add(r *Rule, m matcher) {
 		}
 	}
 	r.matcher = uint(len(o.matchers))
+	o.atoms.number(&m.cond)
 	o.matchers = append(o.matchers, m)
 	o.rules = append(o.rules, r)
 }
@@ -212,10 +215,11 @@ func (o *OrgRules) Rules() []*Rule { return o.rules }
 func (o *OrgRules) Integrity() *Rule { return o.integrity }
 
 // Match gives the set of matchers that the event meets, and of those that an exception keeps it from.
-func (o *OrgRules) Match(e *topics.Event) (mask, exempted uint64) {
+func (o *OrgRules) Match(e *topics.Event, memo *Memo) (mask, exempted uint64) {
+	met := memo.met(o.atoms, e)
 	for i := range o.matchers {
 		m := &o.matchers[i]
-		if !m.cond.match(e, m.denials) || (m.hours != nil && !m.hours.off(e.Time)) {
+		if !m.cond.match(e, m.denials, met) || (m.hours != nil && !m.hours.off(e.Time)) {
 			continue
 		}
 		mask |= 1 << i

@@ -24,7 +24,7 @@ func matched(t testing.TB, s *detect.RuleSet, fields string) (ids []string, exem
 	t.Helper()
 	e := decode(t, `{"timestamp":"2026-03-02T12:00:00Z",`+fields+`}`)
 	o := s.For(e.OrganizationID)
-	mask, exempt := o.Match(e)
+	mask, exempt := o.Match(e, new(detect.Memo))
 	for _, r := range o.Select(nil, mask) {
 		ids = append(ids, r.ID)
 	}
@@ -103,7 +103,7 @@ func TestOffHours(t *testing.T) {
 	} {
 		e := decode(t, `{"timestamp":"`+c.at+`","action":"data.read","status":"success","organizationId":"`+c.org+`"}`)
 		o := s.For(e.OrganizationID)
-		mask, _ := o.Match(e)
+		mask, _ := o.Match(e, new(detect.Memo))
 		off := false
 		for _, r := range o.Select(nil, mask) {
 			off = off || r.ID == "off-hours-access"

@@ -2,8 +2,8 @@ package engine
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,10 +68,8 @@ func (p *Partition) announce(c *cached, ems []window.Emission, fx *Effects) {
 	p.naming.resolve()
 	for i := range ems {
 		a := p.alert(c, &ems[i])
-		value, err := json.Marshal(a)
-		if err != nil {
-			panic(fmt.Sprintf("engine: encode alert: %v", err)) // a bug: the type has nothing that can fail
-		}
+		p.encoded = a.Append(p.encoded[:0])
+		value := slices.Clone(p.encoded) // once per revision
 		fx.Alerts = append(fx.Alerts, AlertEffect{ID: a.ID, Value: value})
 		fx.Bytes += len(value)
 	}

@@ -11,6 +11,7 @@ type cache struct {
 	budget, bytes int
 	keys          map[string]*cached
 	hand          *cached // ring: where the search for what can go continues; nil when empty
+	memory        window.Memory
 }
 
 type cached struct {
@@ -38,6 +39,7 @@ func (c *cache) get(key []byte) *cached {
 // add makes an entry, which the hand will reach last.
 func (c *cache) add(key []byte) *cached {
 	e := &cached{key: string(key), used: true}
+	e.k.Use(&c.memory)
 	c.keys[e.key] = e
 	if c.hand == nil {
 		e.prev, e.next, c.hand = e, e, e
@@ -59,6 +61,7 @@ func (c *cache) remove(e *cached) {
 	e.prev.next, e.next.prev = e.next, e.prev
 	delete(c.keys, e.key)
 	c.bytes -= e.bytes
+	e.k.Release()
 }
 
 func (c *cache) resize(e *cached) {

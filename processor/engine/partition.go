@@ -48,6 +48,7 @@ type Partition struct {
 	naming   naming
 	newID    func(*window.Rule, int64) [16]byte // naming.id, bound once
 	observed []byte
+	encoded  []byte
 }
 
 // NewPartition starts a partition where its last seal left it.

@@ -13,6 +13,7 @@ import (
 type Scratch struct {
 	event  topics.Event
 	verify *verify.Scratch
+	memo   detect.Memo
 	key    []byte
 }
 
@@ -77,7 +78,7 @@ func (e *Engine) Prepare(r *Record, s *Scratch, p *Prepared) {
 	p.entry.SetID(event.ID)
 	p.trace = parseTrace(event.TraceID)
 	if p.reason == topics.ReasonNone {
-		p.mask, p.exempted = p.rules.Match(event)
+		p.mask, p.exempted = p.rules.Match(event, &s.memo)
 		p.checkedKey(e.cfg.Key, event, s)
 	}
 	p.keep(event)

@@ -205,13 +205,19 @@ func (r *reader) uint64() uint64 {
 
 func (r *reader) string() string { return string(r.take(r.count(1))) }
 
-// entries reads what appendEntries wrote, with room for that many more behind.
-func (r *reader) entries(room int) []Entry {
+// entries reads what appendEntries wrote, into an array of m where it is no longer than a chunk.
+func (r *reader) entries(m *Memory) []Entry {
 	n := r.count(53)
 	if n == 0 {
 		return nil
 	}
-	es := make([]Entry, n, n+room)
+	var es []Entry
+	if n <= ChunkSize {
+		es = m.get(n)[:n]
+		clear(es)
+	} else {
+		es = make([]Entry, n)
+	}
 	var t, o int64
 	for i := range es {
 		e := &es[i]

@@ -29,8 +29,9 @@ func (k *Key) fold() {
 				s.addBucket(e.Time, e.Outcome)
 			}
 		}
-		k.dropChunkPart(c)
-		k.chunks = slices.Delete(k.chunks, 0, 1)
+		k.dropChunk(c)
+		*c = chunk{}
+		k.chunks = k.chunks[1:]
 	}
 }
 

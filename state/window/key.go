@@ -32,6 +32,7 @@ type Key struct {
 	tail      []Entry // the open end: fewer than ChunkSize entries, numbers accepted-len(tail) …
 	episodes  []*Episode
 	live      bool // has state: false for the zero Key
+	memory    *Memory
 
 	dirty   bool
 	saved   saved  // head as last written or loaded
@@ -181,8 +182,10 @@ func (k *Key) entry(seq uint64) *Entry {
 
 // append adds the entry to the tail and seals the tail when it is full.
 func (k *Key) append(e *Entry) {
-	if len(k.tail) == cap(k.tail) { // in steps of four: most keys stay small, and a chunk is full soon
-		k.tail = append(make([]Entry, 0, min(len(k.tail)+4, ChunkSize)), k.tail...)
+	if len(k.tail) == cap(k.tail) {
+		old := k.tail
+		k.tail = append(k.memory.get(len(old)+1), old...)
+		k.memory.put(old)
 	}
 	k.tail = append(k.tail, *e)
 	k.ids.add(e.ID)
@@ -204,16 +207,19 @@ func (k *Key) append(e *Entry) {
 // Clear forgets everything, as for a key that is logically absent; what was written before becomes tombstones.
 func (k *Key) Clear() {
 	for i := range k.chunks {
-		k.dropChunkPart(&k.chunks[i])
+		k.dropChunk(&k.chunks[i])
 	}
 	for _, e := range k.episodes {
 		k.dropEvidence(e)
 	}
-	*k = Key{saved: k.saved, dropped: k.dropped, dirty: k.saved.ok || len(k.dropped) > 0}
+	k.memory.put(k.tail)
+	*k = Key{saved: k.saved, dropped: k.dropped, dirty: k.saved.ok || len(k.dropped) > 0, memory: k.memory}
 }
 
-func (k *Key) dropChunkPart(c *chunk) {
+// dropChunk lets go of a chunk that the key no longer holds.
+func (k *Key) dropChunk(c *chunk) {
 	k.ids.remove(c.entries)
+	k.memory.put(c.entries)
 	if c.saved {
 		k.dropped = append(k.dropped, part{suffix: topics.AppendChunk(nil, uint32(c.number)), hash: c.hash})
 	}

@@ -25,7 +25,7 @@ const scanFrom = 16
 // Load decodes a key from its parts. A source without a head for the key leaves it empty; parts that the head does not
 // name are ignored.
 func (k *Key) Load(groupKey []byte, from Source) error {
-	*k = Key{sweep: math.MinInt64, events: k.events[:0], grown: k.grown[:0]}
+	*k = Key{sweep: math.MinInt64, events: k.events[:0], grown: k.grown[:0], memory: k.memory}
 	if err := k.load(groupKey, from); err != nil {
 		return fmt.Errorf("load window: %w", err)
 	}
@@ -99,7 +99,7 @@ func (k *Key) loadPart(changeKey, suffix, value []byte) error {
 		}
 		r := reader{b: value}
 		r.version()
-		k.chunks[i].entries = r.entries(0)
+		k.chunks[i].entries = r.entries(k.memory)
 		if err := r.end(); err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (k *Key) loadPart(changeKey, suffix, value []byte) error {
 			}
 			r := reader{b: value}
 			r.version()
-			e.evidence = r.entries(0)
+			e.evidence = r.entries(nil)
 			if err := r.end(); err != nil {
 				return err
 			}
@@ -150,7 +150,7 @@ func (k *Key) decodeHead(value []byte) error {
 		t += r.varint() * coarse
 		k.chunks[i] = chunk{number: number, min: t, max: t + int64(r.uvarint())*coarse, mask: r.uvarint()}
 	}
-	k.tail = r.entries(2)
+	k.tail = r.entries(k.memory)
 	if len(k.tail) >= ChunkSize || uint64(len(k.tail)) != k.accepted%ChunkSize {
 		r.fail("bad tail")
 	}

@@ -46,7 +46,7 @@ func (k *Key) retain(grace int64) {
 				k.slots[bits.TrailingZeros64(m)].remove(c.entries[i].Time, c.number*ChunkSize+uint64(i))
 			}
 		}
-		k.dropChunkPart(c)
+		k.dropChunk(c)
 	}
 	clear(k.chunks[len(live):])
 	k.chunks = live
