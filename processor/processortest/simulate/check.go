@@ -50,7 +50,7 @@ func (w *world) readLogs() (logs, error) {
 	for _, topic := range []string{inputTopic, alertsTopic, deadLetterTopic, changelogTopic, sealsTopic} {
 		read, ranges := map[int32][]*kgo.Record{}, map[int32]readlog.Range{}
 		for _, info := range w.cluster.PartitionInfos(topic) {
-			ranges[info.Partition] = readlog.Range{From: 0, To: info.HighWatermark}
+			read[info.Partition], ranges[info.Partition] = nil, readlog.Range{From: 0, To: info.HighWatermark}
 		}
 		r := readlog.Reader{Kafka: w.kafka(w.clean()), Topic: topic, StallAfter: stallAfter}
 		err := r.Read(ctx, ranges, func(rec *kgo.Record) error {

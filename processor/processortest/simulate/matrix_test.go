@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,19 +27,23 @@ func TestMatrix(t *testing.T) {
 	var mu sync.Mutex
 	table := map[string]*[3]cell{}
 	t.Run("cell", func(t *testing.T) {
-		for _, point := range Points() {
+		for _, point := range rows() {
 			table[point] = &[3]cell{}
 			for _, loss := range []Loss{Kept, Lost, Torn} {
 				for seed := range seeds {
 					t.Run(fmt.Sprintf("%s/%s/%d", point, loss, seed), func(t *testing.T) {
 						t.Parallel()
-						r := run(t, NewTour(uint64(seed), point, loss))
+						plan := NewTour(uint64(seed), point, loss)
+						if scenario, ok := scenarios[point]; ok {
+							plan = scenario(uint64(seed), loss)
+						}
+						r := run(t, plan)
 						report(t, r, fmt.Sprintf("go test -count 100 -failfast -run '^%s$' ./processor/processortest/simulate", t.Name()))
 						mu.Lock()
 						defer mu.Unlock()
 						c := &table[point][loss]
 						c.runs++
-						if r.Crashed[point] {
+						if r.Crashed[plan.Crashes[0].Point] {
 							c.crashes++
 						}
 						if t.Failed() {
@@ -65,6 +70,9 @@ func TestMatrix(t *testing.T) {
 	require.Empty(t, never, "cells in which nothing crashed")
 }
 
+// rows are the points and the scenarios.
+func rows() []string { return append(Points(), slices.Sorted(maps.Keys(scenarios))...) }
+
 // matrix writes the table.
 func matrix(table map[string]*[3]cell, seeds int, took time.Duration) string {
 	var b strings.Builder
@@ -72,7 +80,7 @@ func matrix(table map[string]*[3]cell, seeds int, took time.Duration) string {
 		"runs the process\nwas killed at the point, and how many runs failed a check. `make simulate CELLS=%d` writes it.\n\n",
 		seeds, took.Round(time.Second), seeds)
 	fmt.Fprintf(&b, "| point | %s | %s | %s |\n|---|---|---|---|\n", Kept, Lost, Torn)
-	for _, point := range Points() {
+	for _, point := range rows() {
 		fmt.Fprintf(&b, "| %s |", point)
 		for _, c := range table[point] {
 			fmt.Fprintf(&b, " %d of %d, %d failed |", c.crashes, c.runs, c.failed)

@@ -40,6 +40,9 @@ type process struct {
 	sink  *sink.Sink
 	skew  atomic.Int64 // nanoseconds by which its clock is ahead
 
+	loss Loss           // what its disk had been through
+	had  map[int32]bool // partitions with a position on its disk when it began; false: restored since
+
 	dead   atomic.Bool // it crashed: what it does from then on is not there
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -52,7 +55,8 @@ func (w *world) start(name string, d *disk) (*process, error) {
 	w.starts[name]++
 	who := fmt.Sprintf("%s.%d", name, w.starts[name])
 	w.mu.Unlock()
-	p := &process{world: w, name: name, who: who, disk: d, done: make(chan struct{})}
+	p := &process{world: w, name: name, who: who, disk: d, done: make(chan struct{}), loss: d.loss, had: map[int32]bool{}}
+	d.loss = Kept // for the next, if this one ends in order
 	p.link = &link{network: &w.network, watch: wiring{p}, conns: map[*conn]struct{}{}}
 	log := slog.New(logBook{p})
 	var err error
@@ -62,6 +66,13 @@ func (w *world) start(name string, d *disk) (*process, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", who, err)
+	}
+	infos, err := p.store.Partitions()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", who, err), p.store.Close())
+	}
+	for _, i := range infos {
+		p.had[i.Partition.ID] = i.Complete
 	}
 	p.loop, err = processor.New(processor.Config{
 		App: app, Instance: name, Kafka: w.kafka(p.link), Engine: w.load.engine, Store: p.store, Log: log, Now: p.now,

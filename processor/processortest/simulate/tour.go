@@ -25,6 +25,46 @@ func NewTour(seed uint64, point string, loss Loss) *Plan {
 	return p
 }
 
+// scenarios are cells of the matrix that a point alone does not describe.
+var scenarios = map[string]func(seed uint64, loss Loss) *Plan{
+	"commit answered, partition re-assigned inside the process, not applied yet": reassigned,
+	"commit effective, answered UNKNOWN_SERVER_ERROR":                            effective,
+}
+
+// reassigned holds a worker up between the answer to its commit and the batch in the store. Its member is removed from
+// the group meanwhile, and the other worker of the process gets its partition, and waits for the lease. The process is
+// killed when the first worker goes on and applies.
+func reassigned(seed uint64, loss Loss) *Plan {
+	p := &Plan{
+		Seed: seed, Partitions: 2, Instances: 1, Workers: 2, Events: 80, Length: 25 * time.Second, CloseRecords: 10,
+		CloseTimers: 5, RestoreChunk: 4096,
+	}
+	p.Stalls = []Stall{{Trigger: Trigger{Point: "loop/committed", After: 5 * time.Second, Nth: 1}, For: 9 * time.Second, Alone: true}}
+	for i := range 8 { // one of them comes while the worker is held up, whenever that is
+		p.Moves = append(p.Moves, Move{At: time.Duration(5+2*i)*time.Second + 500*time.Millisecond, What: MoveKick})
+	}
+	p.Crashes = []Crash{{
+		Trigger: Trigger{Point: "state/apply", After: 13 * time.Second, Nth: 1}, Loss: loss, Down: 2 * time.Second,
+	}}
+	return p
+}
+
+// effective lets a commit take effect and be answered with the error that kgo's own session takes for an abort, and
+// kills the process where it knows no more than that.
+func effective(seed uint64, loss Loss) *Plan {
+	rng := rand.New(rand.NewPCG(seed, 0xeffec))
+	p := &Plan{
+		Seed: seed, Partitions: 2, Instances: 1, Workers: 1, Events: 80, Length: 25 * time.Second, CloseRecords: 10,
+		CloseTimers: 1 + rng.IntN(5), RestoreChunk: 4096,
+	}
+	p.Wires = []Wire{{
+		Trigger: Trigger{Point: "Commit", After: 5 * time.Second, Nth: 1 + rng.IntN(4)}, What: Failed,
+		Err: kerr.UnknownServerError,
+	}}
+	p.Crashes = []Crash{{Trigger: Trigger{Point: "loop/unknown", Nth: 1}, Loss: loss, Down: 2 * time.Second}}
+	return p
+}
+
 // rare points are reached once in a tour.
 var rare = map[string]bool{
 	"loop/handed-back": true, "loop/unknown": true, "loop/flush-state": true, "loop/restore-retried": true, "loop/lost": true,
@@ -45,7 +85,7 @@ func (p *Plan) tour(rng *rand.Rand) {
 		Wire{Trigger: on("TxnOffsetCommit", at(2)), What: Refused, Err: kerr.IllegalGeneration},
 		Wire{Trigger: on("Commit", at(4)), What: Failed, Err: kerr.UnknownServerError},
 	)
-	for range 6 { // each asks for some partitions of some topic: one of them is what a restore needs
+	for range 16 { // each asks for some partitions of some topic: one of them is what a restore needs
 		p.Wires = append(p.Wires, Wire{Trigger: on("ListOffsets", at(8)), What: Refused, Err: kerr.UnknownServerError})
 	}
 	p.Moves = append(p.Moves,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"tocsin/processor"
 	"tocsin/processor/sink"
 	"tocsin/state"
 )
@@ -39,6 +41,7 @@ type world struct {
 	starts     map[string]int // by instance
 	running    map[string]*process
 	disks      map[string]*disk
+	holder     map[int32]string // instance that worked on a partition last
 	refusals   []*kfake.FaultHandle
 	wanted     map[string]bool // instances that are started again when they end
 	crashes    int
@@ -62,7 +65,7 @@ type trap struct {
 func newWorld(p *Plan) (*world, error) {
 	w := &world{
 		plan: p, hits: map[string]int{}, starts: map[string]int{}, running: map[string]*process{},
-		disks: map[string]*disk{}, wanted: map[string]bool{}, crashedAt: map[string]bool{},
+		disks: map[string]*disk{}, holder: map[int32]string{}, wanted: map[string]bool{}, crashedAt: map[string]bool{},
 	}
 	w.began = time.Now()
 	w.database = sink.NewMemory(time.Now)
@@ -130,6 +133,11 @@ func (p *process) reach(point string, partition int32) {
 		p.disk.wait()
 	}
 	p.world.history.addf(p.who, "%s %d", point, partition)
+	if point == loopPoint(processor.PointSealed) {
+		p.world.mu.Lock()
+		p.world.holder[partition] = p.name
+		p.world.mu.Unlock()
+	}
 	if t := p.world.spring(point, false); t != nil {
 		defer p.world.faults.Done()
 		t.do(p)
@@ -371,12 +379,31 @@ func (w *world) join(long time.Duration) {
 	w.kick(name)
 }
 
-// restored checks what a restore did.
+// restored checks what a restore did. Who has a position reads on from there and wipes nothing, whatever has happened to
+// the disk; who was killed, and had been the last to work on the partition, reads two transactions at most.
 func (w *world) restored(p *process, attrs map[string]string) {
+	id, err1 := strconv.Atoi(attrs["partition"])
+	transactions, err2 := strconv.Atoi(attrs["transactions"])
+	if err1 != nil || err2 != nil {
+		w.violated("%s: a restore says %v", p.who, attrs)
+		return
+	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	if w.crashes > 0 {
 		w.restores++
+	}
+	last := w.holder[int32(id)]
+	had := p.had[int32(id)]
+	p.had[int32(id)] = false
+	w.mu.Unlock()
+	if !had {
+		return
+	}
+	if attrs["mode"] != state.Tail.String() {
+		w.violated("%s: the state of partition %d was wiped: %s", p.who, id, attrs["why"])
+	}
+	if p.loss == Kept && last == p.name && transactions > 2 {
+		w.violated("%s: %d transactions of partition %d had not reached the disk", p.who, transactions, id)
 	}
 }
 
