@@ -89,6 +89,9 @@ type LeaseLoader struct{ Lease *state.Lease }
 
 // Load implements engine.Loader.
 func (l LeaseLoader) Load(groupKey []byte, k *window.Key) error {
+	if !l.Lease.MayHold(groupKey) {
+		return nil
+	}
 	return k.Load(groupKey, l.Lease)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -24,6 +25,8 @@ type Lease struct {
 	restoring bool
 	pos       Position
 	hasPos    bool
+
+	known known // which keys there are
 }
 
 // Acquire gives the lease on p to holder (a name for messages). While another has it, Acquire waits for its Release, or
@@ -32,7 +35,7 @@ func (s *Store) Acquire(ctx context.Context, p Partition, holder string) (*Lease
 	if p.Stage > maxStage || p.ID < 0 {
 		return nil, fmt.Errorf("acquire partition %s: no such partition", p)
 	}
-	l := &Lease{s: s, p: p, holder: holder, gone: make(chan struct{})}
+	l := &Lease{s: s, p: p, holder: holder, gone: make(chan struct{}), known: known{seed: maphash.MakeSeed()}}
 	for {
 		cur, claimed, err := s.claim(l)
 		if err != nil {

@@ -119,6 +119,7 @@ func (l *Lease) startRestoring() error {
 		return fmt.Errorf("partition %s is being restored already", l.p)
 	}
 	l.restoring = true
+	l.known.forget()
 	return nil
 }
 

@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -32,6 +33,7 @@ type staged struct {
 	seal    topics.Seal
 	sealed  bool
 	changes int
+	born    []uint64 // group keys that had no head before, hashed
 }
 
 // NewStage begins a stage. It must be ended by Apply or Discard.
@@ -75,6 +77,9 @@ func (st *Stage) Change(l *Lease, groupKey []byte, old window.Index, c window.Ch
 		return nil, fmt.Errorf("stage: %w", err)
 	}
 	if len(c.Suffix) == 1 && c.Suffix[0] == topics.PartHead {
+		if !c.HadOld && c.Value != nil {
+			part.born = append(part.born, maphash.Bytes(l.known.seed, groupKey))
+		}
 		if err := st.index(l.p, groupKey, old, &c); err != nil {
 			return nil, fmt.Errorf("stage: partition %s: %w", l.p, err)
 		}
@@ -206,6 +211,7 @@ func (st *Stage) Apply(next map[Partition]ChangelogPosition) error {
 	st.s.at(PointApplied)
 	for i, p := range st.parts {
 		p.lease.pos, p.lease.hasPos = positions[i], true
+		p.lease.known.add(p.born)
 		st.s.metrics.applied(p.changes)
 	}
 	return nil

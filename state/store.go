@@ -185,6 +185,16 @@ func (s *Store) exit() {
 	}
 }
 
+// open says whether closing has not begun.
+func (s *Store) open() bool {
+	select {
+	case <-s.closed:
+		return false
+	default:
+		return true
+	}
+}
+
 // Run flushes every FlushEvery until ctx ends.
 func (s *Store) Run(ctx context.Context) error {
 	t := time.NewTicker(s.cfg.FlushEvery)

@@ -47,7 +47,8 @@ func New(c Config) (*Engine, error) {
 	return &Engine{cfg: c}, nil
 }
 
-// Loader reads the state of a key, as it was after the last committed transaction, with window.Key.Load.
+// Loader reads the state of a key, as it was after the last committed transaction, with window.Key.Load. The key it is
+// given has none yet, and is left so when there is none.
 type Loader interface {
 	Load(groupKey []byte, k *window.Key) error
 }
