@@ -3,20 +3,15 @@ package processor
 import (
 	"context"
 	"errors"
-	"runtime"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"tocsin/processor/engine"
 	"tocsin/topics"
 )
 
-const (
-	// chunkRecords are prepared at once: few enough for what is prepared to stay in a core's cache until it is judged.
-	chunkRecords    = 256
-	parallelRecords = 128 // a chunk from this size on is prepared by several goroutines, if cores are free
-)
+// chunkRecords are prepared at once: few enough for what is prepared to stay in a core's cache until it is judged.
+const chunkRecords = 256
 
 // batch is what a worker has in its hands: records polled and not judged, and the transaction that is open. It
 // belongs to the worker's goroutine.
@@ -31,11 +26,14 @@ type batch struct {
 	restart string          // why the client must be replaced after the transaction; "" for not
 	out     output
 
-	preparer Preparer
+	preparer *lookahead
 }
 
 // begin prepares for a new client.
 func (b *batch) begin(p *Processor, s *session) {
+	if b.preparer == nil {
+		b.preparer = new(lookahead)
+	}
 	*b = batch{proc: p, preparer: b.preparer}
 	b.out = output{session: s, topics: p.config.Topics, limit: p.deadLetterMax}
 }
@@ -54,7 +52,7 @@ func (w *worker) judge(ctx context.Context, s *session) (full bool, err error) {
 				return true, nil
 			}
 			n := min(len(p.records), chunkRecords, room)
-			taken, full, err := w.judgeChunk(p.part, p.records[:n])
+			taken, full, err := w.judgeChunk(p.part, p.records[:n], p.records[n:])
 			b.out.emit(ctx, p.part.id, p.records[:taken])
 			b.taken += taken
 			b.judged = append(b.judged, p.records[:taken])
@@ -74,13 +72,15 @@ func (w *worker) judge(ctx context.Context, s *session) (full bool, err error) {
 }
 
 // judgeChunk judges some records of one partition and says how many it took. full: the transaction must end before
-// the next one.
+// the next one. Meanwhile the ones that come after them are prepared, if a core is free.
 func (w *worker) judgeChunk(
-	part *partition, records []*kgo.Record,
+	part *partition, records, after []*kgo.Record,
 ) (taken int, full bool, err error) {
 	b := &w.batch
 	b.touch(part)
-	recs, prepared := b.prepare(records)
+	recs, prepared := b.preparer.take(w.proc.config.Engine, records)
+	b.preparer.start(w.proc, after)
+	defer b.preparer.wait()
 	config := &w.proc.config
 	for i, r := range records {
 		if stop := part.checkNext(r.Offset); stop != nil {
@@ -140,16 +140,6 @@ func (w *worker) setAside(ctx context.Context, s *session, part *partition, brok
 	if !s.seek(map[int32]kgo.EpochOffset{part.id: {Epoch: broken.epoch, Offset: broken.next}}) {
 		b.restart = "a batch that cannot be read was skipped before anything else of its partition"
 	}
-}
-
-// prepare does what needs no state: large chunks are shared among the cores that are free.
-func (b *batch) prepare(records []*kgo.Record) ([]engine.Record, []engine.Prepared) {
-	helpers := 0
-	if len(records) >= parallelRecords {
-		helpers = b.proc.borrowCores(min(runtime.GOMAXPROCS(0)-1, 3))
-		defer b.proc.returnCores(helpers)
-	}
-	return b.preparer.Prepare(b.proc.config.Engine, records, helpers)
 }
 
 // stop takes a partition out in the middle of the worker's work. Its lease is released when the transaction has

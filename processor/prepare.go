@@ -48,6 +48,44 @@ func (p *Preparer) Prepare(e *engine.Engine, records []*kgo.Record, helpers int)
 	return p.records[:len(records)], p.prepared[:len(records)]
 }
 
+// lookahead prepares a chunk of records while the one before is judged. It is for one goroutine.
+type lookahead struct {
+	preparers [2]Preparer // of the chunk being judged, and of the next one
+	current   int
+
+	next     []*kgo.Record // what is prepared ahead
+	records  []engine.Record
+	prepared []engine.Prepared
+	busy     sync.WaitGroup
+}
+
+// take gives records prepared. The results are valid until the take after next.
+func (l *lookahead) take(e *engine.Engine, records []*kgo.Record) ([]engine.Record, []engine.Prepared) {
+	n := len(records)
+	// The same pointers are the same records: one is used again only after it was judged.
+	if hit := n > 0 && len(l.next) >= n && l.next[0] == records[0] && l.next[n-1] == records[n-1]; hit {
+		l.current ^= 1
+		l.next = nil
+		return l.records[:n], l.prepared[:n]
+	}
+	l.next = nil
+	return l.preparers[l.current].Prepare(e, records, 0)
+}
+
+// start begins to prepare the chunk that records begin with, when there is a core for it. wait must follow.
+func (l *lookahead) start(p *Processor, records []*kgo.Record) {
+	if len(records) == 0 || p.borrowCores(1) == 0 {
+		return
+	}
+	l.next = records[:min(len(records), chunkRecords)]
+	l.busy.Go(func() {
+		defer p.returnCores(1)
+		l.records, l.prepared = l.preparers[l.current^1].Prepare(p.config.Engine, l.next, 0)
+	})
+}
+
+func (l *lookahead) wait() { l.busy.Wait() }
+
 func (p *Preparer) some(e *engine.Engine, s *engine.Scratch, from, to int) {
 	for i := from; i < to; i++ {
 		e.Prepare(&p.records[i], s, &p.prepared[i])
