@@ -6,8 +6,9 @@ import "tocsin/topics"
 const maxEvidence = 100
 
 // Accept counts the event for the rules, which it matches all, and returns the revisions to be emitted, in order: by
-// rule, a merged episode before its survivor, then by crossing. The slice is valid until the next call. recordTime is
-// the partition's, grace in ns. newID names an episode by its rule and crossing; trace is the event's trace id.
+// rule, a merged episode before its survivor, then by crossing. The slice is valid until the next call for a key of the
+// same memory. recordTime is the partition's, grace in ns. newID names an episode by its rule and crossing; trace is the
+// event's trace id.
 //
 // Afterwards entries and episodes that no accepted event can reach any more are forgotten, and the oldest chunk is
 // folded when the key holds more than MaxEntries.
@@ -16,7 +17,10 @@ func (k *Key) Accept(e *Entry, rules []*Rule, recordTime, grace int64, trace [16
 	if !k.live {
 		k.begin()
 	}
-	k.events = k.events[:0]
+	if k.memory == nil {
+		k.memory = new(Memory)
+	}
+	k.memory.events = k.memory.events[:0]
 	e.Mask = 0
 	for _, r := range rules {
 		i, err := k.slotOf(r.Matcher, e.Mask)
@@ -28,10 +32,10 @@ func (k *Key) Accept(e *Entry, rules []*Rule, recordTime, grace int64, trace [16
 			k.slots[i].keep = keep
 		}
 	}
-	k.newest = k.accepted
+	k.memory.newest = k.accepted
 	var first uint64 // bit i: first match of slot i at this time
 	for i := range k.slots {
-		if e.Mask&(1<<i) != 0 && k.slots[i].insert(ref{time: e.Time, seq: k.newest, outcome: e.Outcome}) {
+		if e.Mask&(1<<i) != 0 && k.slots[i].insert(ref{time: e.Time, seq: k.memory.newest, outcome: e.Outcome}) {
 			first |= 1 << i
 		}
 	}
@@ -44,14 +48,16 @@ func (k *Key) Accept(e *Entry, rules []*Rule, recordTime, grace int64, trace [16
 	}
 	k.retain(grace)
 	k.fold()
-	return k.events, nil
+	return k.memory.events, nil
 }
 
 // evaluate finds the holding points that e made and lets the rule's episodes grow with them.
 func (k *Key) evaluate(r *Rule, s *slot, e *Entry, first bool, recordTime int64, trace [16]byte,
 	newID func(*Rule, int64) [16]byte) {
-	k.grown = k.grown[:0]
-	before := len(k.events)
+	if int64(len(s.refs)) < r.Threshold && len(k.episodes) == 0 && len(s.buckets) == 0 {
+		return // most keys: there are not enough matches for any window, and no episode that could grow
+	}
+	before := len(k.memory.events)
 	t := e.Time
 	end := s.after(t)
 	lo := s.after(t - r.Window) // first match inside the window that ends at u
@@ -74,8 +80,8 @@ func (k *Key) evaluate(r *Rule, s *slot, e *Entry, first bool, recordTime int64,
 	}
 	// The new event was left out of the counts so far: add it wherever it lies inside.
 	approximate := len(s.buckets) > 0
-	for i := range k.events[before:] { // episodes merged away by this event: their last count is exact too
-		if ep := k.events[before+i].Episode; t > ep.First-ep.Window && t <= ep.Last {
+	for i := range k.memory.events[before:] { // episodes merged away by this event: their last count is exact too
+		if ep := k.memory.events[before+i].Episode; t > ep.First-ep.Window && t <= ep.Last {
 			ep.Count++
 			ep.Outcomes[e.Outcome]++
 			ep.FirstSeen = min(ep.FirstSeen, t)
@@ -98,7 +104,7 @@ func (k *Key) evaluate(r *Rule, s *slot, e *Entry, first bool, recordTime int64,
 		ep.Approximate = ep.Approximate || approximate
 		k.announce(ep, s)
 	}
-	sortEvents(k.events[before:])
+	sortEvents(k.memory.events[before:])
 }
 
 // announce emits the revision that is due at once: the first, or one because the count has doubled.
@@ -123,7 +129,7 @@ func (k *Key) emit(ep *Episode, c Cause) {
 	if ep.Closed {
 		state = topics.StateClosed
 	}
-	k.events = append(k.events, Emission{Episode: ep, State: state, Cause: c})
+	k.memory.events = append(k.memory.events, Emission{Episode: ep, State: state, Cause: c})
 }
 
 // sortEvents orders the revisions of one rule in one record: merged ones first, then by crossing.

@@ -39,9 +39,6 @@ type Key struct {
 	dropped []part // parts written before that no longer exist
 	ids     ids
 	sweep   int64 // no chunk is past its retention while the clock is not beyond this: saves looking
-	events  []Emission
-	grown   []*Episode // scratch of one Accept
-	newest  uint64     // number of the entry being accepted, left out of counts until the end
 }
 
 type chunk struct {

@@ -25,7 +25,7 @@ const scanFrom = 16
 // Load decodes a key from its parts. A source without a head for the key leaves it empty; parts that the head does not
 // name are ignored.
 func (k *Key) Load(groupKey []byte, from Source) error {
-	*k = Key{sweep: math.MinInt64, events: k.events[:0], grown: k.grown[:0], memory: k.memory}
+	*k = Key{sweep: math.MinInt64, memory: k.memory}
 	if err := k.load(groupKey, from); err != nil {
 		return fmt.Errorf("load window: %w", err)
 	}

@@ -1,10 +1,12 @@
 package window
 
-// Memory lends the arrays that entries lie in, so that growing keys leave no garbage behind. The zero value is ready; it
-// is for one goroutine. A key takes from it what it needs from Use on, and gives back what it drops; Release gives back
-// the rest.
+// Memory is what keys need while they work: scratch, and the arrays that entries lie in, so that growing keys leave no
+// garbage behind. The zero value is ready; it is for one goroutine. A key takes from it what it needs from Use on, and
+// gives back what it drops; Release gives back the rest. A key without one makes its own.
 type Memory struct {
-	free [ChunkSize / entryStep][][]Entry
+	free   [ChunkSize / entryStep][][]Entry
+	events []Emission // of the last Accept or Fire
+	newest uint64     // number of the entry being accepted, left out of counts until the end
 }
 
 const (
@@ -37,7 +39,7 @@ func (m *Memory) put(es []Entry) {
 	}
 }
 
-// Use has the key take its memory from m; nil is the garbage collector's.
+// Use has the key take its memory from m, which other keys may use too.
 func (k *Key) Use(m *Memory) { k.memory = m }
 
 // Release gives the key's memory back; the key is not to be used afterwards.

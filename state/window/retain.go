@@ -13,20 +13,24 @@ const recentKept = 10
 // retain forgets what no accepted event can reach any more: closed episodes, folded counters, and chunks all of whose
 // entries are past their retention, unless an episode still shows them.
 func (k *Key) retain(grace int64) {
-	k.episodes = slices.DeleteFunc(k.episodes, func(e *Episode) bool {
-		gone := e.Closed && e.Last+e.Window+grace+e.Cooldown < k.clock
-		if gone {
-			k.dropEvidence(e)
-		}
-		return gone
-	})
+	if len(k.episodes) > 0 {
+		k.episodes = slices.DeleteFunc(k.episodes, func(e *Episode) bool {
+			gone := e.Closed && e.Last+e.Window+grace+e.Cooldown < k.clock
+			if gone {
+				k.dropEvidence(e)
+			}
+			return gone
+		})
+	}
 	for i := range k.slots {
 		s := &k.slots[i]
 		gone := 0 // they ascend by start
 		for gone < len(s.buckets) && s.buckets[gone].start+s.width+s.keep < k.clock {
 			gone++
 		}
-		s.buckets = slices.Delete(s.buckets, 0, gone)
+		if gone > 0 {
+			s.buckets = slices.Delete(s.buckets, 0, gone)
+		}
 	}
 	if k.clock <= k.sweep {
 		return

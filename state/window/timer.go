@@ -17,18 +17,21 @@ func (k *Key) Due(grace int64) int64 {
 // of opening. recordTime is that of the record which revealed that they are due. The slice is valid until the next
 // call.
 func (k *Key) Fire(due, grace, recordTime int64) []Emission {
-	k.events = k.events[:0]
+	if k.memory == nil {
+		k.memory = new(Memory)
+	}
+	k.memory.events = k.memory.events[:0]
 	for _, e := range k.episodes {
 		if e.due(grace) != due {
 			continue
 		}
 		if e.Closed = due == e.Growth+e.Cooldown+grace; e.Closed {
 			k.emit(e, CauseClosed)
-			k.events[len(k.events)-1].State = topics.StateClosed
+			k.memory.events[len(k.memory.events)-1].State = topics.StateClosed
 		} else {
 			k.emit(e, CauseRefresh)
 		}
 	}
 	k.dirty, k.lastWrite = true, recordTime
-	return k.events
+	return k.memory.events
 }
