@@ -63,6 +63,7 @@ func (p *Processor) newGroupClient(ctx context.Context, worker int, calls groupC
 		kgo.OnPartitionsCallbackBlocked(func(context.Context, *kgo.Client) { calls.blocked() }),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(partitioner{}),
+		kgo.ProducerBatchCompression(codec(c.Compression)),
 		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
 			if topic == c.Topics.DeadLetter {
 				return int32(p.deadLetterMax)
@@ -109,3 +110,23 @@ func (partitioner) RequiresConsistency(*kgo.Record) bool { return true }
 
 // Partition implements kgo.TopicPartitioner. The record names the input partition.
 func (partitioner) Partition(r *kgo.Record, n int) int { return int(r.Partition) % n }
+
+// DefaultCompression is that of Config.Compression.
+const DefaultCompression = "none"
+
+// Compressions are the names that Config.Compression takes.
+func Compressions() []string { return []string{"none", "snappy", "lz4", "zstd", "gzip"} }
+
+func codec(name string) kgo.CompressionCodec {
+	switch name {
+	case "snappy":
+		return kgo.SnappyCompression()
+	case "lz4":
+		return kgo.Lz4Compression()
+	case "zstd":
+		return kgo.ZstdCompression()
+	case "gzip":
+		return kgo.GzipCompression()
+	}
+	return kgo.NoCompression()
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +62,10 @@ type Config struct {
 	CloseTimers int
 	// CacheBytes bounds the decoded windows kept in memory, over all partitions together. Defaults to 176 MiB.
 	CacheBytes int64
+
+	// Compression is that of what is produced: none, snappy, lz4, zstd or gzip. Defaults to none: most of it is state,
+	// and most of state are digests, which do not shrink.
+	Compression string
 
 	// Latest makes a partition that has neither state nor committed offset start at its end. By default it starts at
 	// its beginning (configuration: input.start).
@@ -131,6 +136,7 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.CloseBytes, DefaultCloseBytes)
 	orDefault(&c.CloseTimers, DefaultCloseTimers)
 	orDefault(&c.CacheBytes, DefaultCacheBytes)
+	orDefault(&c.Compression, DefaultCompression)
 	orDefault(&c.Session, DefaultSession)
 	orDefault(&c.Heartbeat, DefaultHeartbeat)
 	orDefault(&c.Transaction, DefaultTransaction)
@@ -166,6 +172,7 @@ func (c *Config) validate() error {
 	}
 	need(!strings.ContainsAny(c.App+c.Instance, " \t\r\n"), "App and Instance must not contain spaces")
 	need(c.Workers > 0, "Workers must be positive")
+	need(slices.Contains(Compressions(), c.Compression), "Compression is not one that there is")
 	need(c.CloseRecords > 0 && c.CloseBytes > 0 && c.CloseTimers > 0, "the transaction limits must be positive")
 	need(c.Transaction < c.Session, "Transaction must be under Session: else a dead member's partitions are given away "+
 		"before its transaction has ended")

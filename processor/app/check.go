@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/processor"
 	"tocsin/processor/detect"
 	"tocsin/processor/verify"
 	"tocsin/topics"
@@ -149,6 +150,7 @@ func (c *checker) kafka() {
 		c.fail("kafka.min_insync_replicas", "%d is more than kafka.replication_factor, %d: nothing could be written",
 			k.MinInsyncReplicas, k.ReplicationFactor)
 	}
+	c.oneOf("kafka.compression", k.Compression, processor.Compressions()...)
 	c.duration("kafka.session_timeout", k.SessionTimeout, 6*time.Second, 30*time.Minute)
 	c.duration("kafka.heartbeat_interval", k.HeartbeatInterval, 100*time.Millisecond, time.Duration(k.SessionTimeout)/3)
 	c.duration("kafka.transaction_timeout", k.TransactionTimeout, time.Second, 15*time.Minute)

@@ -45,6 +45,7 @@ type KafkaConfig struct {
 	AllowTransaction1   bool       `yaml:"allow_transaction_v1"`
 	ReplicationFactor   int        `yaml:"replication_factor"` // of topics that `topics init` creates
 	MinInsyncReplicas   int        `yaml:"min_insync_replicas"`
+	Compression         string     `yaml:"compression"` // of what the processor writes
 	SessionTimeout      Duration   `yaml:"session_timeout"`
 	HeartbeatInterval   Duration   `yaml:"heartbeat_interval"`
 	TransactionTimeout  Duration   `yaml:"transaction_timeout"`
@@ -217,7 +218,7 @@ func Default() Config {
 		App: AppConfig{ID: "tocsin", DataDir: "data"},
 		Kafka: KafkaConfig{
 			SASL:              SASLConfig{Mechanism: "none"},
-			ReplicationFactor: 3, MinInsyncReplicas: 2,
+			ReplicationFactor: 3, MinInsyncReplicas: 2, Compression: processor.DefaultCompression,
 			SessionTimeout:      Duration(processor.DefaultSession),
 			HeartbeatInterval:   Duration(processor.DefaultHeartbeat),
 			TransactionTimeout:  Duration(processor.DefaultTransaction),

@@ -241,6 +241,7 @@ func openProcessor(
 		CloseBytes:   int(cfg.Processor.TransactionBytes),
 		CloseTimers:  cfg.Processor.TransactionTimers,
 		CacheBytes:   int64(cfg.Processor.CacheBytes),
+		Compression:  cfg.Kafka.Compression,
 
 		Latest:            cfg.Input.Start == "latest",
 		TrustCreateTime:   cfg.Input.TrustCreateTime,
