@@ -27,6 +27,8 @@ type Config struct {
 	Ticks      bool // end every partition with a closing tick
 	// Progress is told now and then how many records were handed over; nil for never.
 	Progress func(records int)
+	// Before is called before each record with its number; it may wait, and its error ends the stream. nil for never.
+	Before func(ctx context.Context, record int) error
 }
 
 // Result is what was written.
@@ -74,6 +76,11 @@ func Stream(ctx context.Context, g *generate.Generator, cfg Config) (Result, err
 	c := g.Cursor()
 	var rec generate.Record
 	for i := cfg.From; i < cfg.To && w.failed.Load() == nil; i++ {
+		if cfg.Before != nil {
+			if err := cfg.Before(ctx, i); err != nil {
+				return w.result, err
+			}
+		}
 		c.At(i, &rec)
 		w.send(ctx, generate.Partition(rec.Key, cfg.Partitions), &rec, nil)
 		if cfg.Progress != nil && i%50_000 == 0 {

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func (p *Partition) judge(pr *Prepared, fx *Effects) error {
 		p.setAside(pr, pr.reason, pr.err, fx)
 		return nil
 	}
-	if ahead := pr.entry.Time - p.seal.RecordTime; ahead > p.engine.cfg.Rules.FutureSkew() {
+	if ahead := since(pr.entry.Time, p.seal.RecordTime); ahead > p.engine.cfg.Rules.FutureSkew() {
 		p.setAside(pr, topics.ReasonFuture, fmt.Sprintf(
 			"event time %s is %s ahead of record time %s (allowed: %s); set the producer's clock",
 			topics.Timestamp(pr.entry.Time), time.Duration(ahead), topics.Timestamp(p.seal.RecordTime),
@@ -98,6 +99,19 @@ func (p *Partition) judge(pr *Prepared, fx *Effects) error {
 	return nil
 }
 
+// since is a − b in nanoseconds, cut to what an int64 holds: the times that an event can state span 562 years, an int64
+// 292 in each direction.
+func since(a, b int64) int64 {
+	d := a - b
+	switch {
+	case a >= b && d < 0:
+		return math.MaxInt64
+	case a < b && d >= 0:
+		return math.MinInt64
+	}
+	return d
+}
+
 // countEvent judges an event that at least one rule is about. done: it has got another verdict than judged.
 func (p *Partition) countEvent(pr *Prepared, fx *Effects) (done bool, err error) {
 	c, err := p.load(pr.group)
@@ -109,7 +123,7 @@ func (p *Partition) countEvent(pr *Prepared, fx *Effects) (done bool, err error)
 	if c.k.Late(e.Time, grace) {
 		clock, _ := c.k.Clock()
 		p.setAside(pr, topics.ReasonLate, fmt.Sprintf("event time %s is %s behind the clock %s of its key (grace: %s)",
-			topics.Timestamp(e.Time), time.Duration(clock-e.Time), topics.Timestamp(clock), time.Duration(grace)), fx)
+			topics.Timestamp(e.Time), time.Duration(since(clock, e.Time)), topics.Timestamp(clock), time.Duration(grace)), fx)
 		return true, nil
 	}
 	duplicate, conflict := c.k.Find(e.ID, e.Hash)

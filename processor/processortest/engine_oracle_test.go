@@ -25,6 +25,9 @@ var base = time.Date(2026, 3, 2, 23, 0, 0, 0, time.UTC).UnixNano()
 
 const second = int64(time.Second)
 
+// year2099 begins at this Unix second.
+const year2099 = 4070908800
+
 // memory is a store of committed parts, as the engine's Loader wants it.
 type memory map[string]map[string]string
 
@@ -240,7 +243,9 @@ func (h *history) add(t *rapid.T, offset, recordTime int64) {
 		return
 	}
 	k := rapid.SampledFrom(kinds).Draw(t, "kind")
-	et := recordTime - rapid.SampledFrom([]int64{0, 0, 0, 1, 3, 10, 40, 120, -100, -400}).Draw(t, "delay")*second
+	// Clocks that are wrong by a little, by much, and by a lifetime: 1970 and 2099.
+	wrong := []int64{0, 0, 0, 1, 3, 10, 40, 120, -100, -400, recordTime / second, recordTime/second - year2099}
+	et := recordTime - rapid.SampledFrom(wrong).Draw(t, "delay")*second
 	org := rapid.SampledFrom([]string{"", "acme"}).Draw(t, "org")
 	principal := rapid.SampledFrom([]string{"", "ann", "bob"}).Draw(t, "principal")
 	id := fmt.Sprint("e", rapid.IntRange(0, 40).Draw(t, "id"))

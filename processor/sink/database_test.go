@@ -21,28 +21,30 @@ var errStopped = errors.New("stopped by the test")
 
 // layer is a database under test with what it shows of itself.
 type layer struct {
+	t     *testing.T
 	store *store
 	show  func() []string
 }
 
 // eachDatabase runs a test of the statement layer on both databases.
-func eachDatabase(t *testing.T, test func(t *testing.T, l *layer)) {
+func eachDatabase(t *testing.T, test func(l *layer)) {
 	t.Helper()
-	at := func(db Database, show func() []string) *layer {
-		return &layer{show: show, store: &store{
+	at := func(t *testing.T, db Database, show func() []string) *layer {
+		t.Helper()
+		return &layer{t: t, show: show, store: &store{
 			db: db, topic: alertsTopic, timeout: wait, probe: func(Point) error { return nil },
 		}}
 	}
 	t.Run("memory", func(t *testing.T) {
 		m := NewMemory(time.Now)
-		test(t, at(m.View(func(do func()) error { do(); return nil }), m.Snapshot))
+		test(at(t, m.View(func(do func()) error { do(); return nil }), m.Snapshot))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		dsn := pgtest.NewDatabase(t)
 		_, err := Migrate(t.Context(), dsn)
 		require.NoError(t, err)
 		e := &env{t: t, dsn: dsn, pool: newPool(t, dsn)}
-		test(t, at(postgres{e.pool}, func() []string {
+		test(at(t, postgres{e.pool}, func() []string {
 			text := query[string](e, `
 				SELECT coalesce(string_agg(line, E'\n'), '') FROM (
 					SELECT 'alert ' || id || ' ' || revision || ' ' || state FROM alerts
@@ -93,7 +95,8 @@ func batchOf(t *testing.T, partition int32, expected int64, alerts ...*topics.Al
 // A position is stored once, at the log's beginning, and is nobody else's.
 func TestDatabasePositions(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, l *layer) {
+	eachDatabase(t, func(l *layer) {
+		t := l.t
 		at, err := l.claim(t, thisTopic, 2, 1)
 		require.NoError(t, err)
 		require.Equal(t, map[int32]int64{1: 1, 2: 2}, at)
@@ -110,7 +113,8 @@ func TestDatabasePositions(t *testing.T) {
 // The fence: who expects another position than the one that is stored changes nothing, also not in other partitions.
 func TestDatabaseFence(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, l *layer) {
+	eachDatabase(t, func(l *layer) {
+		t := l.t
 		_, err := l.claim(t, thisTopic, 0, 1)
 		require.NoError(t, err)
 		first := batchOf(t, 0, 0, newAlert(1, 1), newAlert(2, 1))
@@ -136,7 +140,8 @@ func TestDatabaseFence(t *testing.T) {
 // What was stopped before it was committed is not there; what was stopped after it is, and the fence says so.
 func TestDatabaseAtomic(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, l *layer) {
+	eachDatabase(t, func(l *layer) {
+		t := l.t
 		_, err := l.claim(t, thisTopic, 0)
 		require.NoError(t, err)
 		empty := l.show()
@@ -170,7 +175,8 @@ func TestDatabaseAtomic(t *testing.T) {
 // Evidence waits until it is settled, once.
 func TestDatabaseEvidence(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, l *layer) {
+	eachDatabase(t, func(l *layer) {
+		t := l.t
 		_, err := l.claim(t, thisTopic, 0)
 		require.NoError(t, err)
 		a := newAlert(1, 1, withEvidence(topics.Evidence{Topic: eventsTopic, Offset: 1, ID: "a", Role: "crossing"},
@@ -205,7 +211,8 @@ func TestDatabaseEvidence(t *testing.T) {
 func TestDatabasesAgree(t *testing.T) {
 	t.Parallel()
 	shown := map[string][]string{}
-	eachDatabase(t, func(t *testing.T, l *layer) {
+	eachDatabase(t, func(l *layer) {
+		t := l.t
 		rng := rand.New(rand.NewPCG(4, 4))
 		_, err := l.claim(t, thisTopic, 0, 1)
 		require.NoError(t, err)

@@ -32,7 +32,8 @@ func (w *world) expect(all logs) (*expected, error) {
 	for _, in := range w.load.inputs {
 		records := all[inputTopic][in.partition]
 		if len(records) != len(in.oracle) {
-			return nil, fmt.Errorf("input partition %d holds %d records, %d were sent", in.partition, len(records), len(in.oracle))
+			return nil, fmt.Errorf("input partition %d holds %d records, %d were sent", in.partition, len(records),
+				len(in.oracle))
 		}
 		naive := oracle.NewNaive(w.load.oracle)
 		for i, o := range in.oracle {

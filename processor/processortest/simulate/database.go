@@ -104,7 +104,8 @@ func (w *world) checkDatabase(all logs) {
 			fmt.Sprintf("outbox %s %d %s", a.ID, a.Revision, kind))
 		alerts[a.ID] = known{a.Revision, a.State, fmt.Sprintf("alert %s %d %s %s", a.ID, a.Revision, a.State, r.Value)}
 		for _, e := range a.Evidence {
-			evidence[fmt.Sprintf("evidence %s %s %d %d copied %s", a.ID, e.Topic, e.Partition, e.Offset, topics.Escape(e.ID))] = true
+			row := fmt.Sprintf("evidence %s %s %d %d copied %s", a.ID, e.Topic, e.Partition, e.Offset, topics.Escape(e.ID))
+			evidence[row] = true
 		}
 	}
 	for _, a := range alerts {

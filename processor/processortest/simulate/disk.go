@@ -31,7 +31,7 @@ func (l Loss) String() string {
 // disk is a process's disk: in memory, with a page cache that can be lost, and as slow as the plan wants it.
 type disk struct {
 	*vfs.MemFS
-	loss Loss         // how it came about
+	loss Loss         // the worst that it has been through: what was lost may not have been restored yet
 	mu   sync.RWMutex // held for writing while an image is taken: what is written is in it, or is not
 	slow atomic.Int64 // nanoseconds that each write takes
 }
@@ -51,7 +51,7 @@ func (d *disk) crash(loss Loss, rng *rand.Rand) (*disk, error) {
 		config.UnsyncedDataPercent = 20 + rng.IntN(70)
 	case Lost:
 	}
-	image := &disk{MemFS: d.CrashClone(config), loss: loss}
+	image := &disk{MemFS: d.CrashClone(config), loss: max(loss, d.loss)}
 	if loss != Kept {
 		return image, nil
 	}

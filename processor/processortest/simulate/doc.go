@@ -5,14 +5,16 @@
 //	points.go    the named places at which a process can be killed
 //	workload.go  the input, with what the oracle needs to know of it
 //	run.go       one run, from the brokers' start to the checks
-//	world.go     what is shared: traps that wait for a point to be reached, and what they do
+//	world.go     what is shared: traps that wait for a point to be reached, processes that are started again
+//	wiring.go    requests that go wrong; moves.go has what happens at a time
 //	process.go   one process; disk.go, network.go, request.go and database.go are what it stands on
 //	tour.go      plans that lead to every point, for the matrix of crash points and losses
 //	check.go     what must hold; check_output.go and check_state.go have the two large parts
 //	history.go   what happened, for the one who has to understand a failure
 //
-// What is real: the loop, the engine, the store with Pebble, the sink above its statements, the Kafka client and its wire
-// protocol. What is not: the database is sink.Memory, which passes the same tests as Postgres; the brokers are kfake's, over an in-memory network; the disks are in memory and know what was synced; time is that of
+// What is real: the loop, the engine, the store with Pebble, the sink above its statements, the Kafka client and its
+// wire protocol. What is not: the database is sink.Memory, which passes the same tests as Postgres; the brokers are
+// kfake's, over an in-memory network; the disks are in memory and know what was synced; time is that of
 // testing/synctest, which passes when every goroutine waits for it. A seed fixes all that is drawn and the virtual
 // times, but not the order in which Go runs goroutines that are ready at the same instant.
 //

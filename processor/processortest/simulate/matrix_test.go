@@ -22,6 +22,9 @@ type cell struct {
 // TestMatrix crashes at every point with every loss: TOCSIN_CELLS seeds each, one by default. With TOCSIN_MATRIX it
 // writes the table there.
 func TestMatrix(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the matrix takes a minute or two")
+	}
 	seeds := number(t, "TOCSIN_CELLS", 1)
 	began := time.Now()
 	var mu sync.Mutex

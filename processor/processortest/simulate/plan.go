@@ -182,7 +182,9 @@ func (p *Plan) stall(rng *rand.Rand, points []string) Stall {
 	for !mayStall(point) {
 		point = pick(rng, points)
 	}
-	s := Stall{Trigger: p.trigger(rng, point), For: time.Duration(rng.IntN(5000)) * time.Millisecond, Alone: rng.IntN(3) == 0}
+	s := Stall{
+		Trigger: p.trigger(rng, point), For: time.Duration(rng.IntN(5000)) * time.Millisecond, Alone: rng.IntN(3) == 0,
+	}
 	if rng.IntN(2) == 0 {
 		s.For += session
 	}
@@ -199,8 +201,9 @@ func (p *Plan) wire(rng *rand.Rand) Wire {
 // answers are errors that a broker can give to a request without anything being wrong that waiting does not mend.
 var answers = map[string][]*kerr.Error{
 	database: {nil},
-	"Produce": {kerr.NotLeaderForPartition, kerr.RequestTimedOut, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend,
-		kerr.InvalidProducerEpoch, kerr.UnknownServerError, kerr.TransactionAbortable, kerr.CoordinatorNotAvailable},
+	"Produce": {kerr.NotLeaderForPartition, kerr.RequestTimedOut, kerr.NotEnoughReplicas,
+		kerr.NotEnoughReplicasAfterAppend, kerr.InvalidProducerEpoch, kerr.UnknownServerError, kerr.TransactionAbortable,
+		kerr.CoordinatorNotAvailable},
 	"TxnOffsetCommit": {kerr.IllegalGeneration, kerr.UnknownMemberID, kerr.RequestTimedOut, kerr.CoordinatorNotAvailable,
 		kerr.NotCoordinator, kerr.CoordinatorLoadInProgress, kerr.UnknownServerError, kerr.TransactionAbortable,
 		kerr.RebalanceInProgress},
@@ -220,8 +223,9 @@ var answers = map[string][]*kerr.Error{
 // String describes the plan, one line each.
 func (p *Plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d: %d records over %s in %d partitions; %d processes of %d workers; a transaction ends after %d "+
-		"records or %d timers; a restore sorts %d bytes at a time\n", p.Seed, p.Events, p.Length, p.Partitions, p.Instances,
+	fmt.Fprintf(&b, "seed %d: %d records over %s in %d partitions; %d processes of %d workers; a transaction ends after "+
+		"%d records or %d timers; a restore sorts %d bytes at a time\n", p.Seed, p.Events, p.Length, p.Partitions,
+		p.Instances,
 		p.Workers, p.CloseRecords, p.CloseTimers, p.RestoreChunk)
 	for _, c := range p.Crashes {
 		fmt.Fprintf(&b, "  crash: %s, %s, down for %s\n", c.Trigger, c.Loss, c.Down)

@@ -56,7 +56,6 @@ func (w *world) start(name string, d *disk) (*process, error) {
 	who := fmt.Sprintf("%s.%d", name, w.starts[name])
 	w.mu.Unlock()
 	p := &process{world: w, name: name, who: who, disk: d, done: make(chan struct{}), loss: d.loss, had: map[int32]bool{}}
-	d.loss = Kept // for the next, if this one ends in order
 	p.link = &link{network: &w.network, watch: wiring{p}, conns: map[*conn]struct{}{}}
 	log := slog.New(logBook{p})
 	var err error

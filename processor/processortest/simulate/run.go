@@ -56,7 +56,8 @@ func (w *world) result() *Result {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return &Result{
-		Plan: w.plan, Violations: slices.Clone(w.violations), Hits: maps.Clone(w.hits), Crashes: w.crashes, Crashed: maps.Clone(w.crashedAt),
+		Plan: w.plan, Violations: slices.Clone(w.violations), Hits: maps.Clone(w.hits), Crashes: w.crashes,
+		Crashed:  maps.Clone(w.crashedAt),
 		Restores: w.restores, Alerts: w.alerts, Virtual: time.Since(w.began), History: &w.history,
 	}
 }

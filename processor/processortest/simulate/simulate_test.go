@@ -34,7 +34,11 @@ func TestMain(m *testing.M) {
 // TestSeeds runs a number of seeds (TOCSIN_SEEDS) from a first one on (TOCSIN_SEED), and sees to it that they reach
 // every point together. With TOCSIN_REPEAT it runs the first seed until it fails, at most so many times.
 func TestSeeds(t *testing.T) {
-	first, n := number(t, "TOCSIN_SEED", 0), number(t, "TOCSIN_SEEDS", defaultSeeds)
+	few := defaultSeeds
+	if testing.Short() {
+		few = 20
+	}
+	first, n := number(t, "TOCSIN_SEED", 0), number(t, "TOCSIN_SEEDS", few)
 	if repeat := number(t, "TOCSIN_REPEAT", 0); repeat > 0 {
 		repeatSeed(t, first, repeat)
 		return

@@ -39,7 +39,9 @@ func reassigned(seed uint64, loss Loss) *Plan {
 		Seed: seed, Partitions: 2, Instances: 1, Workers: 2, Events: 80, Length: 25 * time.Second, CloseRecords: 10,
 		CloseTimers: 5, RestoreChunk: 4096,
 	}
-	p.Stalls = []Stall{{Trigger: Trigger{Point: "loop/committed", After: 5 * time.Second, Nth: 1}, For: 9 * time.Second, Alone: true}}
+	p.Stalls = []Stall{{
+		Trigger: Trigger{Point: "loop/committed", After: 5 * time.Second, Nth: 1}, For: 9 * time.Second, Alone: true,
+	}}
 	for i := range 8 { // one of them comes while the worker is held up, whenever that is
 		p.Moves = append(p.Moves, Move{At: time.Duration(5+2*i)*time.Second + 500*time.Millisecond, What: MoveKick})
 	}
@@ -67,8 +69,9 @@ func effective(seed uint64, loss Loss) *Plan {
 
 // rare points are reached once in a tour.
 var rare = map[string]bool{
-	"loop/handed-back": true, "loop/unknown": true, "loop/flush-state": true, "loop/restore-retried": true, "loop/lost": true,
-	"loop/closing": true, "loop/revoked": true, "loop/abort": true, "loop/abort-ended": true, "loop/aborted": true,
+	"loop/handed-back": true, "loop/unknown": true, "loop/flush-state": true, "loop/restore-retried": true,
+	"loop/lost": true, "loop/closing": true, "loop/revoked": true, "loop/abort": true, "loop/abort-ended": true,
+	"loop/aborted":     true,
 	"loop/rolled-back": true, "wire/Abort/sending": true, "wire/Abort/sent": true, "wire/Abort/answered": true,
 }
 

@@ -15,8 +15,8 @@ import (
 	"tocsin/topics"
 )
 
-// epoch is the virtual time at which a run begins, and the record time of its first records: at night, so that off-hours
-// rules have something to say.
+// epoch is the virtual time at which a run begins, and the record time of its first records: at night, so that
+// off-hours rules have something to say.
 var epoch = time.Date(2026, 3, 2, 23, 0, 0, 0, time.UTC)
 
 const second = int64(time.Second)
@@ -63,7 +63,8 @@ var kinds = []struct {
 }
 
 var ruleIDs = []string{
-	"failed-auth-burst", "unauthorized-access", "data-velocity", "bulk-operation", "off-hours-access", "integrity-violation",
+	"failed-auth-burst", "unauthorized-access", "data-velocity", "bulk-operation", "off-hours-access",
+	"integrity-violation",
 }
 
 // newWorkload draws the rules' settings and the records, but for the last ones: these are finish's.

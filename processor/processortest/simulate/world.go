@@ -10,10 +10,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tocsin/processor"
 	"tocsin/processor/sink"
@@ -173,73 +171,6 @@ func (w *world) spring(point string, wire bool) *trap {
 	return nil
 }
 
-// wiring is what watches the requests of a process.
-type wiring struct{ p *process }
-
-func (x wiring) sending(r *request) (cut bool) {
-	if !watched[r.key] {
-		return false
-	}
-	name := r.name()
-	x.p.reach(wirePoint(name, sending), -1)
-	t := x.p.world.spring(name, true)
-	if t == nil || x.p.dead.Load() {
-		return false
-	}
-	x.p.world.history.addf(x.p.who, "FAULT: %s: %s", name, t.wire.What)
-	x.p.world.noteFault()
-	switch t.wire.What {
-	case SeveredBefore:
-		return true
-	case Refused:
-		x.p.world.refuse(r, t.wire.Err)
-	case Failed, Unanswered, SeveredAfter:
-		r.fault = t.wire
-	}
-	return false
-}
-
-func (x wiring) sent(r *request) {
-	if watched[r.key] {
-		x.p.reach(wirePoint(r.name(), sent), -1)
-	}
-}
-
-func (x wiring) answered(r *request, answer []byte) ([]byte, fate) {
-	if !watched[r.key] {
-		return answer, deliver
-	}
-	x.p.reach(wirePoint(r.name(), answered), -1)
-	if r.fault == nil {
-		return answer, deliver
-	}
-	switch r.fault.What {
-	case Failed:
-		changed, err := r.fail(answer, r.fault.Err)
-		if err != nil {
-			x.p.world.violated("%s: %v", r.name(), err)
-			return answer, deliver
-		}
-		return changed, deliver
-	case Unanswered:
-		return nil, lose
-	default:
-		return nil, sever
-	}
-}
-
-// refuse lets the broker answer the request, which is about to be sent, with an error and not act on it.
-func (w *world) refuse(r *request, with *kerr.Error) {
-	commit := r.name() == "Commit"
-	h := w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{r.key}, Err: with, When: func(body kmsg.Request) bool {
-		end, ok := body.(*kmsg.EndTxnRequest)
-		return !ok || end.Commit == commit
-	}})
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.refusals = append(w.refusals, h)
-}
-
 // ended is called when a process has. One that should run, and was not killed, is started again, as a supervisor would.
 func (w *world) ended(p *process) {
 	w.mu.Lock()
@@ -280,107 +211,8 @@ func (w *world) revive(name string) {
 	}
 }
 
-// move does what the plan has for a time.
-func (w *world) move(m Move) {
-	name := instance(m.Who)
-	w.history.addf("world", "MOVE: instance %s: %s, %s", name, m.What, m.For)
-	w.mu.Lock()
-	p := w.running[name]
-	w.mu.Unlock()
-	switch m.What {
-	case MoveLeaders:
-		w.cluster.ShufflePartitionLeaders()
-	case MoveCoordinators:
-		w.cluster.RehashCoordinators()
-	case MoveKick:
-		w.kick(name)
-	case MoveFence:
-		w.fence(name)
-	case MoveStop:
-		if p != nil && !p.dead.Load() {
-			w.restart(p, m.For)
-		}
-	case MoveJoin:
-		w.join(m.For)
-	case MoveSlow:
-		if p != nil {
-			p.disk.slow.Store(int64(m.For / 100))
-			time.Sleep(m.For)
-			p.disk.slow.Store(0)
-		}
-	case MoveClock:
-		if p != nil {
-			p.skew.Add(int64(m.For) * 1000 * int64(1-2*(m.For/time.Millisecond%2)))
-		}
-	}
-	w.noteFault()
-}
-
-func instance(n int) string { return fmt.Sprintf("p%d", n) }
-
-func (w *world) members(name string) (ids []string) {
-	for i := range w.plan.Workers {
-		ids = append(ids, fmt.Sprintf("%s-%s-%d", app, name, i))
-	}
-	return ids
-}
-
-func (w *world) kick(name string) {
-	ctx, cancel := w.patience()
-	defer cancel()
-	// It may well not be a member at this moment.
-	_, _ = w.adm.LeaveGroup(ctx, kadm.LeaveGroup(app).InstanceIDs(w.members(name)...))
-	_, _ = w.adm.LeaveGroup(ctx, kadm.LeaveGroup(sinkGroup).InstanceIDs(name))
-}
-
-// fence takes a worker's transactional id, as a second process of the same name would.
-func (w *world) fence(name string) {
-	ctx, cancel := w.patience()
-	defer cancel()
-	req := kmsg.NewPtrInitProducerIDRequest()
-	id := w.members(name)[0]
-	req.TransactionalID, req.TransactionTimeoutMillis = &id, int32(transaction/time.Millisecond)
-	req.ProducerID, req.ProducerEpoch = -1, -1
-	_, err := req.RequestWith(ctx, w.client)
-	w.history.addf("world", "fenced %s: %v", id, err)
-}
-
-// restart stops an instance in order and starts it again.
-func (w *world) restart(p *process, after time.Duration) {
-	w.mu.Lock()
-	w.wanted[p.name] = false
-	w.mu.Unlock()
-	p.stop()
-	time.Sleep(after)
-	w.mu.Lock()
-	w.wanted[p.name] = true
-	w.mu.Unlock()
-	w.revive(p.name)
-}
-
-// join lets one more instance work for a while.
-func (w *world) join(long time.Duration) {
-	w.mu.Lock()
-	name := fmt.Sprintf("extra%d", len(w.starts))
-	w.wanted[name] = true
-	w.mu.Unlock()
-	if _, err := w.start(name, newDisk()); err != nil {
-		w.violated("%v", err)
-		return
-	}
-	time.Sleep(long)
-	w.mu.Lock()
-	p := w.running[name]
-	w.wanted[name] = false
-	w.mu.Unlock()
-	if p != nil && !p.dead.Load() {
-		p.stop()
-	}
-	w.kick(name)
-}
-
-// restored checks what a restore did. Who has a position reads on from there and wipes nothing, whatever has happened to
-// the disk; who was killed, and had been the last to work on the partition, reads two transactions at most.
+// restored checks what a restore did. Who has a position reads on from there and wipes nothing, whatever has happened
+// to the disk; who was killed, and had been the last to work on the partition, reads two transactions at most.
 func (w *world) restored(p *process, attrs map[string]string) {
 	id, err1 := strconv.Atoi(attrs["partition"])
 	transactions, err2 := strconv.Atoi(attrs["transactions"])

@@ -1,0 +1,96 @@
+package soak
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"tocsin/bench/produce"
+)
+
+// load is the stream on its way to the broker. The plan opens it stretch by stretch, so that no fault comes after the
+// last event.
+type load struct {
+	rate    int
+	ceiling atomic.Int64 // records below it may be offered
+	at      atomic.Int64 // records offered
+	unread  atomic.Int64 // as of the last look; -1: nobody knows
+
+	next time.Time // of the goroutine that produces
+}
+
+// stride is the number of records between two looks at the clock.
+const stride = 64
+
+// before holds a record back until it may be offered.
+func (l *load) before(ctx context.Context, record int) error {
+	l.at.Store(int64(record))
+	if record%stride != 0 {
+		return nil
+	}
+	now := time.Now()
+	if l.next.Before(now) {
+		l.next = now // what was held back is not made up for
+	}
+	l.next = l.next.Add(stride * time.Second / time.Duration(l.rate))
+	if err := pause(ctx, l.next.Sub(now)); err != nil {
+		return err
+	}
+	for int64(record) >= l.ceiling.Load() || l.unread.Load() > most {
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// offer produces the whole stream and the closing ticks.
+func (w *world) offer(ctx context.Context) error {
+	_, err := produce.Stream(ctx, w.generator, produce.Config{Kafka: w.app.Kafka(), Topic: w.app.Input(),
+		Partitions: partitions, To: w.generator.Records(), Ticks: true, Before: w.load.before})
+	if err != nil {
+		return fmt.Errorf("offer the load: %w", err)
+	}
+	w.load.at.Store(int64(w.generator.Records()))
+	return nil
+}
+
+// watch keeps an eye on the cluster until ctx ends. What it cannot learn while the broker is away, it learns later.
+func (w *world) watch(ctx context.Context) {
+	committed, moved := 0, time.Now()
+	for ctx.Err() == nil {
+		if n, err := w.unread(ctx); err == nil {
+			w.load.unread.Store(n)
+		}
+		if n := w.changelog.transactions(); n != committed || w.load.unread.Load() == 0 {
+			committed, moved = n, time.Now()
+		}
+		w.report.Standstill = max(w.report.Standstill, time.Since(moved).Seconds())
+		w.changelog.learn(ctx, w)
+		if pause(ctx, 500*time.Millisecond) != nil {
+			break
+		}
+	}
+}
+
+func (w *world) unread(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return w.app.Unread(ctx, w.adm)
+}
+
+// pause lets time pass; the error is that of ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,130 @@
+package soak
+
+import (
+	"fmt"
+
+	"tocsin/processor/processortest/program"
+)
+
+// maxTail is the number of its own transactions that a process may have to read again for a partition.
+const maxTail = 2
+
+// Restores sums up how partitions came back to processes.
+type Restores struct {
+	First       int   `json:"first"`        // in full, by a process that never had the partition
+	Tail        int   `json:"tail"`         // from the stored position, nobody else having had the partition since
+	TailOthers  int   `json:"tail_others"`  // from the stored position, others having had it meanwhile
+	Wipes       int   `json:"wipes"`        // in full, although the process had had it: must not be
+	Compared    int   `json:"compared"`     // with the position on disk before the process was started
+	MaxTail     int   `json:"max_tail"`     // most transactions of a tail that is the process's own
+	Own         []int `json:"own"`          // restores by the number of the process's own transactions read: 0, 1, 2, more
+	OtherTrans  int   `json:"other_trans"`  // transactions of others read
+	TailRecords int64 `json:"tail_records"` // read by all tails
+	FullRecords int64 `json:"full_records"` // read by full restores
+}
+
+// restored is a line of a process's log.
+type restored struct {
+	partition            int32
+	mode                 string
+	from, until          int64
+	records, transactons int64
+}
+
+// checkLogs reads the logs of all lives: every restore against the changelog, and what must not be there.
+func (w *world) checkLogs() error {
+	c := w.changelog
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		w.report.fail("changelog: %v", c.err)
+	}
+	w.report.Restores.Own = make([]int, maxTail+2)
+	for _, m := range w.members {
+		had := map[int32]bool{}
+		for i := range m.lives {
+			l := &m.lives[i]
+			lines, err := program.Lines(l.log)
+			if err != nil {
+				return err
+			}
+			w.report.Lives++
+			began := map[int32]bool{} // restored in this life
+			for _, line := range lines {
+				switch line["msg"] {
+				case "restored":
+					r := parseRestored(line)
+					w.checkRestore(m, l, &r, had[r.partition], began[r.partition])
+					had[r.partition], began[r.partition] = true, true
+				case "partition stopped":
+					w.report.fail("%s life %d: %v", m.Instance, i+1, line["error"])
+				case "transaction aborted, its records come again":
+					w.report.Aborts[fmt.Sprint(line["reason"])]++
+				case "starting over with a new client; the state is restored from the changelog":
+					w.report.Unknown++
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func parseRestored(line map[string]any) restored {
+	number := func(name string) int64 {
+		f, _ := line[name].(float64)
+		return int64(f)
+	}
+	return restored{partition: int32(number("partition")), mode: fmt.Sprint(line["mode"]), from: number("from"),
+		until: number("until"), records: number("records"), transactons: number("transactions")}
+}
+
+// checkRestore holds a restore against what the changelog has and what was on disk.
+func (w *world) checkRestore(m *member, l *life, r *restored, had, again bool) {
+	c, sum := w.changelog, &w.report.Restores
+	where := fmt.Sprintf("%s, log %s, partition %d from %d until %d", m.Instance, l.log, r.partition, r.from, r.until)
+	stored, onDisk := l.stored[r.partition]
+	if r.mode != "tail" {
+		sum.FullRecords += r.records
+		if had || onDisk {
+			sum.Wipes++
+			w.report.fail("%s: restored in full although the process had it", where)
+			return
+		}
+		sum.First++
+		return
+	}
+	if !again && onDisk {
+		sum.Compared++
+		if stored != r.from {
+			w.report.fail("%s: the position on disk was %d", where, stored)
+		}
+	}
+	seals, records := c.parts[r.partition].between(r.from, r.until)
+	if records != r.records || int64(len(seals)) != r.transactons {
+		w.report.fail("%s: read %d records of %d transactions, the changelog has %d of %d", where, r.records, r.transactons,
+			records, len(seals))
+	}
+	own, others := 0, 0
+	for _, s := range seals {
+		switch owner, ok := c.owners[s.producer]; {
+		case !ok:
+			w.report.fail("%s: the producer %d at offset %d is nobody's", where, s.producer, s.offset)
+		case owner == m.number:
+			own++
+		default:
+			others++
+		}
+	}
+	if others > 0 {
+		sum.TailOthers++
+		sum.OtherTrans += others
+	} else {
+		sum.Tail++
+	}
+	sum.TailRecords += r.records
+	sum.MaxTail = max(sum.MaxTail, own)
+	sum.Own[min(own, maxTail+1)]++
+	if own > maxTail {
+		w.report.fail("%s: %d transactions of its own were read again", where, own)
+	}
+}
