@@ -22,6 +22,7 @@ import (
 type consumer struct {
 	*Sink
 	client *kgo.Client
+	kill   context.CancelFunc // ends all requests of the client
 	adm    *kadm.Client
 	ready  chan struct{}           // closed once the two above are set: a client calls back before it is returned
 	stop   context.CancelCauseFunc // ends Run with an error
@@ -38,7 +39,10 @@ func (s *Sink) newConsumer(stop context.CancelCauseFunc) (*consumer, error) {
 	if s.cfg.Instance != "" {
 		member = append(member, kgo.InstanceID(s.cfg.Instance))
 	}
+	living, kill := context.WithCancel(context.Background())
+	c.kill = kill
 	cl, err := s.client(append(member,
+		kgo.WithContext(living),
 		kgo.ConsumerGroup(s.cfg.Group),
 		kgo.ConsumeTopics(s.cfg.Topic),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
@@ -52,6 +56,7 @@ func (s *Sink) newConsumer(stop context.CancelCauseFunc) (*consumer, error) {
 		kgo.OnPartitionsLost(c.removed),
 	)...)
 	if err != nil {
+		kill()
 		return nil, err
 	}
 	c.client, c.adm = cl, kadm.NewClient(cl)
@@ -59,7 +64,16 @@ func (s *Sink) newConsumer(stop context.CancelCauseFunc) (*consumer, error) {
 	return c, nil
 }
 
-func (c *consumer) close() { c.client.Close() }
+// closePatience is how long the client may take to close before its requests are cut off. It would wait for a rebalance
+// that is under way, and that for a member which has died: as long as a session.
+const closePatience = time.Second
+
+func (c *consumer) close() {
+	impatient := time.AfterFunc(closePatience, c.kill)
+	defer impatient.Stop()
+	defer c.kill()
+	c.client.Close()
+}
 
 // joined is the end of starting for a sink that gets no partition: it stands by.
 func (c *consumer) joined(_ context.Context, _ *kgo.Client, added map[string][]int32) {

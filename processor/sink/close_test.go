@@ -1,0 +1,51 @@
+package sink
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// A rebalance waits for a member that has died, until its session ends. A sink that is to stop does not wait with it.
+func TestStopsDuringRebalance(t *testing.T) {
+	e := newEnv(t)
+	cfg := e.config()
+	cfg.Instance = "one"
+	one := e.start(cfg)
+	eventually(t, func() bool { return one.Health().OK }, "the first sink works")
+
+	dead, err := kgo.NewClient(append(e.kafka(), kgo.ConsumerGroup(cfg.Group), kgo.InstanceID("dead"),
+		kgo.ConsumeTopics(alertsTopic), kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.DisableAutoCommit())...)
+	require.NoError(t, err)
+	eventually(t, func() bool { return e.groupState(cfg.Group) == "Stable" && e.groupSize(cfg.Group) == 2 }, "two members")
+	dead.Close() // a static member does not say goodbye
+
+	other := e.config()
+	other.Instance = "two"
+	two := e.start(other)
+	eventually(t, func() bool { return e.groupState(cfg.Group) == "PreparingRebalance" }, "a rebalance")
+	for _, s := range []*running{one, two} {
+		s.stop()
+		select {
+		case <-s.done:
+			require.NoError(t, s.err)
+		case <-time.After(10 * time.Second):
+			t.Fatal("the sink waits for a rebalance although it is to stop")
+		}
+	}
+}
+
+func (e *env) groupState(group string) string {
+	described, err := e.adm.DescribeGroups(context.Background(), group)
+	require.NoError(e.t, err)
+	return described[group].State
+}
+
+func (e *env) groupSize(group string) int {
+	described, err := e.adm.DescribeGroups(context.Background(), group)
+	require.NoError(e.t, err)
+	return len(described[group].Members)
+}
