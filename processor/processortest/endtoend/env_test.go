@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -26,18 +24,17 @@ import (
 	"tocsin/bench/collect"
 	"tocsin/processor/embedded"
 	"tocsin/processor/processortest/kafkatest"
+	"tocsin/processor/processortest/program"
 	"tocsin/topics"
 )
 
 // env is one application: topics, database, state folder and configuration of its own.
 type env struct {
-	t       *testing.T
-	app     string
-	dir     string
-	brokers []string
-	dsn     string
-	http    string
-	config  string
+	program.Application
+	program.Member
+
+	t      *testing.T
+	config string
 }
 
 // brokers are the clusters a test runs on.
@@ -55,28 +52,19 @@ func eachBroker(t *testing.T, test func(t *testing.T, brokers []string)) {
 // newEnv makes an application with a new input topic of that many partitions; extra is more YAML.
 func newEnv(t *testing.T, app string, brokers []string, dsn string, partitions int, extra string) *env {
 	t.Helper()
-	e := &env{t: t, app: app, dir: t.TempDir(), brokers: brokers, dsn: dsn, http: freeAddr(t)}
-	e.config = filepath.Join(e.dir, "tocsin.yaml")
-	require.NoError(t, os.WriteFile(e.config, fmt.Appendf(nil, `
-app: {id: %[1]s, instance: one, data_dir: %[2]q}
-kafka: {brokers: ["%[3]s"], replication_factor: 1, min_insync_replicas: 1}
-topics: {input: %[1]s-events, alerts: %[1]s-alerts, deadletter: %[1]s-deadletter, partitions: %[4]d}
-input: {ticks: true, trust_create_time: true}
-postgres: {url: %[5]q}
-http: {listen: %[6]q}
-log: {format: json}
-%[7]s`, app, filepath.Join(e.dir, "data"), strings.Join(brokers, `", "`), partitions, dsn, e.http, extra), 0o600))
+	e := &env{t: t,
+		Application: program.Application{ID: app, Brokers: brokers, DSN: dsn, Partitions: partitions, Extra: extra}}
+	e.Instance, e.Dir, e.HTTP = "one", t.TempDir(), freeAddr(t)
+	e.config = filepath.Join(e.Dir, "tocsin.yaml")
+	require.NoError(t, os.WriteFile(e.config, e.Configuration(&e.Member), 0o600))
 	return e
 }
 
-func (e *env) input() string { return e.app + "-events" }
-
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := program.FreeAddr(t.Context())
 	require.NoError(t, err)
-	defer func() { require.NoError(t, l.Close()) }()
-	return l.Addr().String()
+	return addr
 }
 
 // cli runs the program to its end and returns what it printed.
@@ -87,7 +75,7 @@ func (e *env) cli(args ...string) string {
 }
 
 func (e *env) try(args ...string) (string, error) {
-	cmd := exec.CommandContext(e.t.Context(), program, append(args, "--config", e.config)...)
+	cmd := exec.CommandContext(e.t.Context(), built, append(args, "--config", e.config)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -104,7 +92,7 @@ func (e *env) setUp() {
 	adm, done := e.admin()
 	defer done()
 	forever := "-1"
-	_, err := adm.AlterTopicConfigs(e.t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: &forever}}, e.input())
+	_, err := adm.AlterTopicConfigs(e.t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: &forever}}, e.Input())
 	require.NoError(e.t, err)
 }
 
@@ -120,10 +108,10 @@ type process struct {
 // start runs the program with all roles; its log goes to a file that is shown when the test fails.
 func (e *env) start(args ...string) *process {
 	p := &process{e: e, done: make(chan struct{})}
-	f, err := os.CreateTemp(e.dir, "run-*.log")
+	f, err := os.CreateTemp(e.Dir, "run-*.log")
 	require.NoError(e.t, err)
 	p.log = f.Name()
-	p.cmd = exec.Command(program, append([]string{"run", "--config", e.config}, args...)...)
+	p.cmd = exec.Command(built, append([]string{"run", "--config", e.config}, args...)...)
 	p.cmd.Stdout, p.cmd.Stderr = f, f
 	require.NoError(e.t, p.cmd.Start())
 	go func() {
@@ -159,15 +147,8 @@ func (p *process) stop() {
 }
 
 func (p *process) lines() []map[string]any {
-	b, err := os.ReadFile(p.log)
+	lines, err := program.Lines(p.log)
 	require.NoError(p.e.t, err)
-	var lines []map[string]any
-	for line := range bytes.Lines(b) {
-		var m map[string]any
-		if json.Unmarshal(line, &m) == nil {
-			lines = append(lines, m)
-		}
-	}
 	return lines
 }
 
@@ -177,7 +158,7 @@ var client = http.Client{Timeout: 5 * time.Second}
 // waitReady waits until /readyz says 200.
 func (e *env) waitReady(p *process) {
 	e.until(time.Minute, p, func() error {
-		resp, err := client.Get("http://" + e.http + "/readyz")
+		resp, err := client.Get("http://" + e.HTTP + "/readyz")
 		if err != nil {
 			return err
 		}
@@ -216,31 +197,9 @@ func (e *env) until(limit time.Duration, p *process, condition func() error) {
 }
 
 func (e *env) admin() (*kadm.Client, func()) {
-	cl, err := kgo.NewClient(e.kafka()...)
+	cl, err := kgo.NewClient(e.Kafka()...)
 	require.NoError(e.t, err)
 	return kadm.NewClient(cl), cl.Close
-}
-
-func (e *env) kafka() []kgo.Opt { return []kgo.Opt{kgo.SeedBrokers(e.brokers...)} }
-
-// unread gives how many offsets of the input the group has not committed yet.
-func (e *env) unread(ctx context.Context, adm *kadm.Client) (int64, error) {
-	ends, err := adm.ListEndOffsets(ctx, e.input())
-	if err != nil {
-		return 0, err
-	}
-	committed, err := adm.FetchOffsets(ctx, e.app)
-	if err != nil {
-		return 0, err
-	}
-	var n int64
-	ends.Each(func(o kadm.ListedOffset) {
-		n += o.Offset
-		if c, ok := committed.Lookup(o.Topic, o.Partition); ok && c.At > 0 {
-			n -= c.At
-		}
-	})
-	return n, nil
 }
 
 // waitJudged waits until the whole input is committed.
@@ -248,7 +207,7 @@ func (e *env) waitJudged(limit time.Duration, p *process) {
 	adm, done := e.admin()
 	defer done()
 	e.until(limit, p, func() error {
-		n, err := e.unread(e.t.Context(), adm)
+		n, err := e.Unread(e.t.Context(), adm)
 		if err == nil && n > 0 {
 			err = fmt.Errorf("%d records are unread", n)
 		}
@@ -258,59 +217,23 @@ func (e *env) waitJudged(limit time.Duration, p *process) {
 
 // alerts reads all revisions from the alerts topic.
 func (e *env) alerts() []topics.Alert {
-	as, err := collect.Alerts(e.t.Context(), e.kafka(), e.app+"-alerts")
+	as, err := collect.Alerts(e.t.Context(), e.Kafka(), e.Alerts())
 	require.NoError(e.t, err)
 	return as
 }
 
 // waitStored waits until Postgres holds the highest revision of every alert of the topic, and nothing else.
 func (e *env) waitStored(limit time.Duration, p *process, alerts []topics.Alert) {
-	type row struct {
-		revision int
-		count    int64
-	}
-	want := map[string]row{}
-	for _, a := range alerts {
-		if a.Revision > want[a.ID].revision {
-			want[a.ID] = row{a.Revision, a.Count}
-		}
-	}
 	e.until(limit, p, func() error {
 		ctx, cancel := context.WithTimeout(e.t.Context(), 10*time.Second)
 		defer cancel()
-		conn, err := pgx.Connect(ctx, e.dsn)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = conn.Close(ctx) }()
-		rows, err := conn.Query(ctx, `SELECT id, revision, count FROM alerts`)
-		if err != nil {
-			return err
-		}
-		got := map[string]row{}
-		var id string
-		var r row
-		if _, err := pgx.ForEachRow(rows, []any{&id, &r.revision, &r.count}, func() error {
-			got[id] = r
-			return nil
-		}); err != nil {
-			return err
-		}
-		if len(got) != len(want) {
-			return fmt.Errorf("%d alerts stored, %d in the topic", len(got), len(want))
-		}
-		for id, w := range want {
-			if got[id] != w {
-				return fmt.Errorf("alert %s: stored %v, in the topic %v", id, got[id], w)
-			}
-		}
-		return nil
+		return e.Stored(ctx, alerts)
 	})
 }
 
 // notReady is nil when /readyz says that something is missing and names this part of the program.
 func (e *env) notReady(part string) error {
-	resp, err := client.Get("http://" + e.http + "/readyz")
+	resp, err := client.Get("http://" + e.HTTP + "/readyz")
 	if err != nil {
 		return err
 	}
@@ -353,7 +276,7 @@ func hashes(output string) map[string]any {
 // liveAlerts gives the revisions in the alerts topic, byte for byte but for mode, sorted.
 func (e *env) liveAlerts() []string {
 	var lines []string
-	err := collect.Records(e.t.Context(), e.kafka(), e.app+"-alerts", func(r *kgo.Record) error {
+	err := collect.Records(e.t.Context(), e.Kafka(), e.Alerts(), func(r *kgo.Record) error {
 		lines = append(lines, withoutMode(r.Value))
 		return nil
 	})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"tocsin/processor/embedded"
 	"tocsin/processor/processortest/kafkatest"
 	"tocsin/processor/processortest/pgtest"
+	"tocsin/processor/processortest/program"
 )
 
 const partitions = 8
@@ -51,14 +51,14 @@ func newGenerated(t *testing.T, app string, brokers []string, dsn string, n int)
 	g, err := generate.New(mix)
 	require.NoError(t, err)
 	e := newEnv(t, app, brokers, dsn, partitions, fmt.Sprintf("verify: {hmac_secret: %q}\n", mix.Secret))
-	require.NoError(t, produce.CreateTopic(t.Context(), e.kafka(), e.input(), partitions))
+	require.NoError(t, produce.CreateTopic(t.Context(), e.Kafka(), e.Input(), partitions))
 	e.cli("topics", "init")
 	e.cli("migrate", "up")
 	return e, g
 }
 
 func (e *env) produce(g *generate.Generator, from, to int, ticks bool) {
-	r, err := produce.Stream(e.t.Context(), g, produce.Config{Kafka: e.kafka(), Topic: e.input(), Partitions: partitions,
+	r, err := produce.Stream(e.t.Context(), g, produce.Config{Kafka: e.Kafka(), Topic: e.Input(), Partitions: partitions,
 		From: from, To: to, Ticks: ticks})
 	require.NoError(e.t, err)
 	e.t.Logf("produced %d records, %d MB in %s", r.Records, r.Bytes>>20, r.Elapsed.Round(time.Millisecond))
@@ -78,7 +78,7 @@ func (e *env) checkGenerated(g *generate.Generator, p *process) {
 	lap("alerts read")
 	found := compare.Alerts(want, alerts, rules, compare.Options{})
 	require.NoError(e.t, found.Err())
-	letters, err := collect.DeadLetters(e.t.Context(), e.kafka(), e.app+"-deadletter")
+	letters, err := collect.DeadLetters(e.t.Context(), e.Kafka(), e.DeadLetters())
 	require.NoError(e.t, err)
 	require.NoError(e.t, compare.DeadLetters(want, letters).Err())
 	lap("compared")
@@ -105,7 +105,7 @@ func TestGeneratedKills(t *testing.T) {
 		p := e.start()
 		goal := int64(n) * int64(killCount()-i) / int64(killCount()+1)
 		e.until(5*time.Minute, p, func() error {
-			left, err := e.unread(t.Context(), adm)
+			left, err := e.Unread(t.Context(), adm)
 			if err == nil && left > goal {
 				err = fmt.Errorf("%d records are unread", left)
 			}
@@ -119,7 +119,7 @@ func TestGeneratedKills(t *testing.T) {
 			return nil
 		})
 		p.kill()
-		left, err := e.unread(t.Context(), adm)
+		left, err := e.Unread(t.Context(), adm)
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, left, int64(10_000), "kills are made while there is work to do")
 		open := e.openTransactions(adm)
@@ -146,16 +146,16 @@ func TestGeneratedKills(t *testing.T) {
 	p.stop()
 
 	before := e.cli("state", "inspect", "--digest", "--output", "json")
-	require.NoError(t, os.RemoveAll(filepath.Join(e.dir, "data")))
+	require.NoError(t, os.RemoveAll(filepath.Join(e.Dir, "data")))
 	p = e.start()
 	e.waitReady(p)
 	p.stop()
 	after := e.cli("state", "inspect", "--digest", "--output", "json")
 	require.Equal(t, digests(before), digests(after), "after a full restore")
 
-	replayed := e.cli("replay", "--out", filepath.Join(e.dir, "replayed.ndjson"), "--output", "json")
+	replayed := e.cli("replay", "--out", filepath.Join(e.Dir, "replayed.ndjson"), "--output", "json")
 	require.Equal(t, hashes(before), hashes(replayed), "from the raw input")
-	require.Equal(t, e.liveAlerts(), readAlerts(t, filepath.Join(e.dir, "replayed.ndjson")), "replay gives the same records but for mode")
+	require.Equal(t, e.liveAlerts(), readAlerts(t, filepath.Join(e.Dir, "replayed.ndjson")), "replay gives the same records but for mode")
 }
 
 // TestGeneratedOutages: broker and database go away in the midst of the load and come back; nothing is lost or doubled,
@@ -216,18 +216,8 @@ func pause(t *testing.T, d time.Duration) {
 func (e *env) openTransactions(adm *kadm.Client) int {
 	ctx, cancel := context.WithTimeout(e.t.Context(), 10*time.Second)
 	defer cancel()
-	var set kadm.TopicsSet
-	for i := range int32(partitions) {
-		set.Add(e.app+"-window-changelog", i)
-	}
-	described, err := adm.DescribeProducers(ctx, set)
+	open, err := e.OpenTransactions(ctx, adm)
 	require.NoError(e.t, err)
-	open := 0
-	described.EachProducer(func(p kadm.DescribedProducer) {
-		if p.CurrentTxnStartOffset >= 0 {
-			open++
-		}
-	})
 	return open
 }
 
@@ -255,15 +245,7 @@ func (p *process) checkRestores(first bool) {
 // peakRSS reads the largest memory use of the process so far, in bytes.
 func peakRSS(t *testing.T, p *process) int64 {
 	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	rss, err := program.PeakRSS(p.cmd.Process.Pid)
 	require.NoError(t, err)
-	for line := range strings.Lines(string(b)) {
-		if text, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, err := strconv.ParseInt(strings.Fields(text)[0], 10, 64)
-			require.NoError(t, err)
-			return kb << 10
-		}
-	}
-	t.Fatal("no VmHWM")
-	return 0
+	return rss
 }

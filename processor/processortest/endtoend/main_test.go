@@ -3,18 +3,18 @@
 package endtoend
 
 import (
+	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"tocsin/processor/processortest/kafkatest"
 	"tocsin/processor/processortest/pgtest"
+	"tocsin/processor/processortest/program"
 )
 
-// program is the path of the built program.
-var program string
+// built is the path of the built program.
+var built string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -25,11 +25,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // only the program is left behind
-	program = filepath.Join(dir, "tocsin")
-	build := exec.Command("go", "build", "-o", program, "tocsin/processor/cmd/tocsin")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "build the program:", err)
+	if built, err = program.Build(context.Background(), dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return kafkatest.Wrap(pgtest.Wrap(m)).Run()

@@ -119,6 +119,10 @@ func (w *world) open(ctx context.Context) int {
 func (w *world) restartBroker(ctx context.Context, down time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
+	if err := w.hold(ctx); err != nil {
+		return err
+	}
+	defer w.load.held.Store(false)
 	if err := w.broker.Stop(ctx); err != nil {
 		return err
 	}

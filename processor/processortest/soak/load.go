@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
 	"tocsin/bench/produce"
 )
 
@@ -15,7 +17,8 @@ type load struct {
 	rate    int
 	ceiling atomic.Int64 // records below it may be offered
 	at      atomic.Int64 // records offered
-	unread  atomic.Int64 // as of the last look; -1: nobody knows
+	unread  atomic.Int64 // as of the last look
+	held    atomic.Bool  // nothing is offered
 
 	next time.Time // of the goroutine that produces
 }
@@ -37,12 +40,28 @@ func (l *load) before(ctx context.Context, record int) error {
 	if err := pause(ctx, l.next.Sub(now)); err != nil {
 		return err
 	}
-	for int64(record) >= l.ceiling.Load() || l.unread.Load() > most {
+	for int64(record) >= l.ceiling.Load() || l.unread.Load() > most || l.held.Load() {
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hold stops the load and waits until the broker has all that was offered. The records' offsets are part of what is
+// expected; a producer without transactions whose broker goes away may write a batch twice.
+func (w *world) hold(ctx context.Context) error {
+	w.load.held.Store(true)
+	return w.until(ctx, standstill, "the broker has what was offered", func() bool {
+		// At a multiple of the stride the producer waits before the record it is at; below the last, it will come to one.
+		ends, err := w.adm.ListEndOffsets(ctx, w.app.Input())
+		if err != nil {
+			return false
+		}
+		var n int64
+		ends.Each(func(o kadm.ListedOffset) { n += o.Offset })
+		return n == w.load.at.Load() && n%stride == 0 || n >= int64(w.generator.Records())
+	})
 }
 
 // offer produces the whole stream and the closing ticks.
