@@ -24,6 +24,12 @@ func (s *Store) Drop(p Partition) error {
 	}
 	defer l.end()
 	at, _, err := s.progress(p)
+	if _ = l.checked(err); s.damage(p) != nil { // notes what cannot be read
+		if err := l.wipe(); err != nil {
+			return fmt.Errorf("drop partition %s: %w", p, err)
+		}
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("drop partition %s: %w", p, err)
 	}

@@ -16,9 +16,12 @@ var (
 	ErrNewerFormat = errors.New("state folder has a newer format")
 	// ErrStaleStage is returned by Apply when the partition has moved on since the stage was begun.
 	ErrStaleStage = errors.New("stage is out of date")
-	// ErrDamaged is returned by a tail restore whose changes agree with their seals while the state under them does not:
-	// use a full one.
-	ErrDamaged = errors.New("state on disk does not agree with its seal: restore in full")
+	// ErrDamaged is returned where the state of a partition cannot be read from the disk any more, or is not what was
+	// written: by a tail restore whose changes agree with their seals while the state under them does not, and by every
+	// read that fails a checksum. Use a full restore.
+	ErrDamaged = errors.New("state on disk is damaged: restore in full")
+	// ErrBroken is returned where the damage cannot be limited to partitions: the store must be set aside.
+	ErrBroken = errors.New("the state on disk is damaged as a whole")
 	// ErrTailTooLong is returned by a tail restore that cannot check what it has read within its memory bound: use a full
 	// one.
 	ErrTailTooLong = errors.New("tail cannot be verified within its bound: restore in full")

@@ -32,6 +32,11 @@ type filled struct {
 }
 
 func (r *Restore) startFull() error {
+	if r.l.damaged.Load() {
+		if err := r.l.wipe(); err != nil {
+			return err
+		}
+	}
 	at, resumed, err := r.l.resumable(&r.cfg)
 	if err != nil {
 		return err

@@ -11,7 +11,8 @@ import (
 type Info struct {
 	Partition Partition
 	Position  Position
-	Complete  bool   // there is a position; otherwise a full restore has been interrupted
+	Complete  bool   // there is a position; otherwise a full restore has been interrupted, or it is damaged
+	Damaged   bool   // it cannot be read, see ErrDamaged
 	Since     int64  // wall clock, Unix ns: when it was last applied, or when the interrupted restore began
 	Holder    string // of the lease; empty: nobody
 	DiskBytes uint64 // estimate
@@ -50,18 +51,14 @@ func (s *Store) Partitions() ([]Info, error) {
 
 func (s *Store) info(p Partition) (info Info, err error) {
 	info.Partition = p
-	if info.Position, info.Complete, err = s.position(p); err != nil {
-		return info, err
-	}
-	if info.Since = info.Position.AppliedAt; !info.Complete {
-		at, _, err := s.progress(p)
-		if err != nil {
+	if err := s.read(&info); err != nil {
+		if !corrupt(err) {
 			return info, err
 		}
-		info.Since = at.startedAt // or 0, as old as can be
+		s.noteDamage(p, err)
 	}
-	if info.DiskBytes, err = s.db.EstimateDiskUsage(prefix(p, 0), prefix(p, 0xFF)); err != nil {
-		return info, fmt.Errorf("estimate size: %w", err)
+	if info.Damaged = s.damage(p) != nil; info.Damaged {
+		info.Position, info.Complete = Position{}, false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,6 +66,25 @@ func (s *Store) info(p Partition) (info Info, err error) {
 		info.Holder = l.holder
 	}
 	return info, nil
+}
+
+// read fills in what is on disk.
+func (s *Store) read(info *Info) (err error) {
+	p := info.Partition
+	if info.Position, info.Complete, err = s.position(p); err != nil {
+		return err
+	}
+	if info.Since = info.Position.AppliedAt; !info.Complete {
+		at, _, err := s.progress(p)
+		if err != nil {
+			return err
+		}
+		info.Since = at.startedAt // or 0, as old as can be
+	}
+	if info.DiskBytes, err = s.db.EstimateDiskUsage(prefix(p, 0), prefix(p, 0xFF)); err != nil {
+		return fmt.Errorf("estimate size: %w", err)
+	}
+	return nil
 }
 
 // Visit reads all records of a partition in key order, for inspection: change key (group key and part) and value, valid

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -18,6 +19,8 @@ type Lease struct {
 	holder string
 	epoch  uint64
 	gone   chan struct{} // closed when the lease has ended
+	// damaged: what it has on disk cannot be read; every read says so until a full restore has taken it out.
+	damaged atomic.Bool
 
 	// mu is held while something is written under the lease, so that it cannot end in between. Guards what follows.
 	mu        sync.Mutex
@@ -82,7 +85,14 @@ func (l *Lease) loadPosition() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var err error
-	l.pos, l.hasPos, err = l.s.position(l.p)
+	if l.s.damage(l.p) == nil {
+		l.pos, l.hasPos, err = l.s.position(l.p)
+		if err != nil && corrupt(err) {
+			l.s.noteDamage(l.p, err)
+			err = nil
+		}
+	}
+	l.damaged.Store(l.s.damage(l.p) != nil)
 	return err
 }
 
@@ -135,6 +145,9 @@ func (l *Lease) Position() (pos Position, ok bool, err error) {
 	if l.ended {
 		return Position{}, false, l.lost()
 	}
+	if l.damaged.Load() {
+		return Position{}, false, nil
+	}
 	return l.pos, l.hasPos, nil
 }
 
@@ -146,7 +159,7 @@ func (l *Lease) Get(key []byte) (value []byte, ok bool, err error) {
 	defer l.s.exit()
 	value, ok, err = l.s.get(append(prefix(l.p, storeData), key...))
 	if err != nil {
-		return nil, false, fmt.Errorf("read partition %s: %w", l.p, err)
+		return nil, false, fmt.Errorf("read partition %s: %w", l.p, l.checked(err))
 	}
 	return value, ok, nil
 }
@@ -159,9 +172,9 @@ func (l *Lease) Scan(groupKey []byte, fn func(suffix, value []byte) error) error
 	}
 	defer l.s.exit()
 	lower := append(prefix(l.p, storeData), groupKey...)
-	return l.s.iterate(lower, upperBound(lower), func(key, value []byte) error {
+	return l.checked(l.s.iterate(lower, upperBound(lower), func(key, value []byte) error {
 		return fn(key[len(lower):], value)
-	})
+	}))
 }
 
 // Timers visits the keys that wait for a time, ascending by (due, group key). The slice is valid during the call only.
@@ -170,13 +183,13 @@ func (l *Lease) Timers(fn func(due int64, groupKey []byte) error) error {
 		return err
 	}
 	defer l.s.exit()
-	return l.s.iterate(prefix(l.p, storeTimers), prefix(l.p, storeTimers+1), func(key, _ []byte) error {
+	return l.checked(l.s.iterate(prefix(l.p, storeTimers), prefix(l.p, storeTimers+1), func(key, _ []byte) error {
 		k := key[prefixLen:]
 		if len(k) < 8 {
 			return fmt.Errorf("timer of partition %s: %d bytes", l.p, len(k))
 		}
 		return fn(parseTime(k), k[8:])
-	})
+	}))
 }
 
 // Expired lists up to limit group keys whose last write lies on an earlier day (UTC) than lastWriteBefore, oldest day
@@ -198,13 +211,16 @@ func (l *Lease) Expired(lastWriteBefore int64, limit int) (keys [][]byte, err er
 		}
 		return nil
 	})
-	return keys, err
+	return keys, l.checked(err)
 }
 
 // begin checks the lease and enters the store.
 func (l *Lease) begin() error {
 	if err := l.live(); err != nil {
 		return err
+	}
+	if l.damaged.Load() {
+		return fmt.Errorf("partition %s: %w: %w", l.p, ErrDamaged, l.s.damage(l.p))
 	}
 	return l.s.enter()
 }

@@ -74,11 +74,15 @@ var (
 	descWAL       = desc("wal_bytes_total", "Bytes written to the write-ahead log.")
 	descTombstone = desc("tombstones", "Deletion marks not yet compacted away.")
 	descLeases    = desc("leases", "Partitions held.")
+	descCorrupt   = desc("corruptions_total", "Times a damaged block or file was met on disk.")
+	descDamages   = desc("damages_total", "Partitions found damaged on disk, each to be restored in full.")
+	descDamaged   = desc("damaged_partitions", "Partitions that are damaged on disk and not restored yet.")
+	descAside     = desc("set_aside", "1: the store was damaged as a whole at the start and was put aside.")
 )
 
 func (c pebbleCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descDisk, descMemTable, descCache, descHits, descMisses, descReadAmp, descDebt,
-		descL0, descFlushes, descWAL, descTombstone, descLeases} {
+		descL0, descFlushes, descWAL, descTombstone, descLeases, descCorrupt, descDamages, descDamaged, descAside} {
 		ch <- d
 	}
 }
@@ -105,7 +109,15 @@ func (c pebbleCollector) Collect(ch chan<- prometheus.Metric) {
 	count(descWAL, float64(m.WAL.BytesWritten))
 	gauge(descTombstone, float64(m.Keys.TombstoneCount))
 	c.s.mu.Lock()
-	leases := len(c.s.leases)
+	leases, damages, damaged := len(c.s.leases), c.s.damages, len(c.s.damaged)
 	c.s.mu.Unlock()
 	gauge(descLeases, float64(leases))
+	count(descCorrupt, float64(c.s.corruptions.Load()))
+	count(descDamages, float64(damages))
+	gauge(descDamaged, float64(damaged))
+	aside := 0.0
+	if c.s.wasSetAside {
+		aside = 1
+	}
+	gauge(descAside, aside)
 }

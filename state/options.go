@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -51,7 +50,13 @@ func (s *Store) options() (opts *pebble.Options, release func()) {
 
 func (s *Store) listener() *pebble.EventListener {
 	return &pebble.EventListener{
-		BackgroundError: func(err error) { s.cfg.Log.Error("state: background error", "error", err) },
+		// Without it Pebble ends the process, and again at every start.
+		DataCorruption: s.corrupted,
+		BackgroundError: func(err error) {
+			if !corrupt(err) { // has been said, and comes again and again
+				s.cfg.Log.Error("state: background error", "error", err)
+			}
+		},
 		WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
 			s.cfg.Log.Warn("state: writes are stalled", "reason", i.Reason)
 		},
@@ -65,7 +70,7 @@ func explainOpen(err error) error {
 	case strings.Contains(err.Error(), "lock held by current process"),
 		strings.Contains(err.Error(), "resource temporarily unavailable"):
 		return fmt.Errorf("the folder is in use by another process: %w", err)
-	case errors.Is(err, pebble.ErrCorruption):
+	case unusable(err):
 		return fmt.Errorf("the database is damaged; move the folder away and start again, the state will be restored "+
 			"from the changelog: %w", err)
 	}

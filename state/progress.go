@@ -135,7 +135,7 @@ func (s *Store) removeOrphans() error {
 	keep := map[string]bool{}
 	for _, i := range infos {
 		at, _, err := s.progress(i.Partition)
-		if err != nil {
+		if err != nil && !corrupt(err) {
 			return err
 		}
 		for _, r := range at.runs {

@@ -104,7 +104,7 @@ func (l *Lease) Restore(cfg RestoreConfig) (*Restore, error) {
 	}
 	if err != nil {
 		l.stopRestoring()
-		return nil, fmt.Errorf("restore partition %s: %w", l.p, err)
+		return nil, fmt.Errorf("restore partition %s: %w", l.p, l.checked(err))
 	}
 	return r, nil
 }
@@ -199,6 +199,10 @@ func (r *Restore) usable() error {
 }
 
 func (r *Restore) fail(err error) error {
+	err = r.l.checked(err)
+	if errors.Is(err, ErrDamaged) {
+		r.l.s.noteDamage(r.l.p, err)
+	}
 	r.lastErr = fmt.Errorf("restore partition %s (%s): %w", r.l.p, r.cfg.Mode, err)
 	return r.lastErr
 }

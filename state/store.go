@@ -51,6 +51,9 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// Probe, in tests, is called where a named point is reached, on the goroutine that reaches it. It must not block.
 	Probe func(at Point)
+	// SetAside makes Open put a database that is damaged as a whole into the folder "damaged" within Dir, in place of what
+	// was put there before, and begin with an empty one, loudly: all partitions are then restored from their changelogs.
+	SetAside bool
 	// ReadOnly opens for inspection: nothing is written, leases can be had but stages and restores cannot.
 	ReadOnly bool
 }
@@ -85,9 +88,14 @@ type Store struct {
 	// tableOptions are those of the tables that a full restore writes.
 	tableOptions sstable.WriterOptions
 	dirty        atomic.Bool // something was applied since the last flush was begun
+	suspect      atomic.Bool // damage was met since the partitions were last read through
+	corruptions  atomic.Int64
+	wasSetAside  bool
 
 	mu      sync.Mutex
 	leases  map[Partition]*Lease // who holds what
+	damaged map[Partition]error  // cannot be read, see damage.go
+	damages int64                // found so far
 	epoch   uint64               // of the last lease given
 	users   int                  // calls in progress
 	closing bool
@@ -100,18 +108,43 @@ func Open(cfg Config) (*Store, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
+	s, err := open(cfg)
+	if err == nil {
+		return s, nil
+	}
+	if !cfg.SetAside || cfg.ReadOnly || !unusable(err) {
+		return nil, explainOpen(err)
+	}
+	aside, asideErr := setAside(&cfg)
+	if asideErr != nil {
+		return nil, errors.Join(err, fmt.Errorf("put it aside: %w", asideErr))
+	}
+	cfg.Log.Error("the state on disk is damaged and was put aside; every partition is restored in full from its changelog",
+		"damaged", aside, "error", err)
+	if s, err = open(cfg); err != nil {
+		return nil, explainOpen(err)
+	}
+	s.wasSetAside = true
+	return s, nil
+}
+
+func open(cfg Config) (*Store, error) {
 	s := &Store{
-		cfg:    cfg,
-		leases: make(map[Partition]*Lease),
-		closed: make(chan struct{}),
-		idle:   make(chan struct{}),
+		cfg:     cfg,
+		leases:  make(map[Partition]*Lease),
+		damaged: make(map[Partition]error),
+		closed:  make(chan struct{}),
+		idle:    make(chan struct{}),
+	}
+	if err := s.openable(); err != nil {
+		return nil, fmt.Errorf("open state in %s: %w", cfg.Dir, err)
 	}
 	opts, release := s.options()
 	s.tableOptions = opts.MakeWriterOptions(0, pebbleFormat.MaxTableFormat())
 	db, err := pebble.Open(cfg.Dir, opts)
 	release()
 	if err != nil {
-		return nil, fmt.Errorf("open state in %s: %w", cfg.Dir, explainOpen(err))
+		return nil, fmt.Errorf("open state in %s: %w", cfg.Dir, err)
 	}
 	s.db = db
 	if err := s.checkFormat(); err != nil {
@@ -195,7 +228,7 @@ func (s *Store) open() bool {
 	}
 }
 
-// Run flushes every FlushEvery until ctx ends.
+// Run flushes every FlushEvery until ctx ends, and looks for the damaged partitions when damage was met.
 func (s *Store) Run(ctx context.Context) error {
 	t := time.NewTicker(s.cfg.FlushEvery)
 	defer t.Stop()
@@ -208,6 +241,11 @@ func (s *Store) Run(ctx context.Context) error {
 		case <-t.C:
 			if err := s.Flush(); err != nil && !errors.Is(err, ErrClosed) {
 				return err
+			}
+			if s.suspect.Swap(false) {
+				if err := s.scan(); err != nil && !errors.Is(err, ErrClosed) {
+					return fmt.Errorf("look for damage: %w", err)
+				}
 			}
 		}
 	}

@@ -186,7 +186,10 @@ func (l *Lease) replace(data, indexes []run) error {
 	return l.locked(func() error {
 		ctx := context.Background() // Pebble uses it for tracing alone
 		span := pebble.KeyRange{Start: prefix(l.p, storeData), End: prefix(l.p, storeEnd)}
-		var err error
+		err := l.s.checkEdges(span)
+		if err != nil {
+			return fmt.Errorf("replace partition: %w", err)
+		}
 		if len(data) == 0 {
 			err = l.s.db.Excise(ctx, span)
 		} else {
