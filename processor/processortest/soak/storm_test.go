@@ -14,9 +14,7 @@ import (
 // TestStorm lets a member join or leave every two seconds for TOCSIN_STORM seconds, on the in-process broker and on
 // Kafka. Something is committed in every 5 and 15 seconds of it.
 func TestStorm(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a minute")
-	}
+	onlyWhenAsked(t)
 	t.Run("kfake", func(t *testing.T) {
 		c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{
 			"message.max.bytes": "10485760", "group.initial.rebalance.delay.ms": "0"}))
