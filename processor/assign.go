@@ -22,15 +22,42 @@ func (w *worker) assigned(ctx context.Context, cl *kgo.Client, added map[string]
 	defer w.mu.Unlock()
 	w.joined = true
 	for _, id := range ids {
-		restoring, cancel := context.WithCancel(ctx) // ends with the assignment, at the latest with the client
-		part := &partition{id: id, cancel: cancel, status: newPartitionStatus(id, w.number)}
-		w.parts[id] = part
-		w.restores.Add(1)
-		go func() {
-			defer w.restores.Done()
-			defer cancel()
-			w.restore(restoring, part)
-		}()
+		w.startRestore(ctx, id)
+	}
+}
+
+// startRestore begins with a partition, with mu held. ctx is the client's.
+func (w *worker) startRestore(ctx context.Context, id int32) {
+	restoring, cancel := context.WithCancel(ctx) // ends with the assignment, at the latest with the client
+	part := &partition{id: id, cancel: cancel, status: newPartitionStatus(id, w.number)}
+	if w.parts[id] == nil {
+		w.proc.standby.take(id)
+	}
+	w.parts[id] = part
+	w.restores.Add(1)
+	go func() {
+		defer w.restores.Done()
+		defer cancel()
+		w.restore(restoring, part)
+	}()
+}
+
+// damaged takes a partition out of work whose state cannot be read from the disk. It is no stop: nothing is lost, and it
+// is restored from the changelog as soon as its lease is released.
+func (w *worker) damaged(part *partition, why *StopError) {
+	part.err = why
+	part.status.update(func(h *PartitionHealth) { h.State, h.Detail = Restoring, why.Error() })
+	w.log.Error("the state of a partition is damaged on disk; it is rebuilt from the changelog", "partition", part.id,
+		"error", why.Err)
+}
+
+// restoreAgain begins anew with a partition that is still assigned. It is paused, and its position in the client is
+// what was committed: its records come again.
+func (w *worker) restoreAgain(ctx context.Context, part *partition) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.parts[part.id] == part && !part.gone {
+		w.startRestore(ctx, part.id)
 	}
 }
 
@@ -63,6 +90,7 @@ func (w *worker) giveUp(how Point, ids []int32) {
 		if part == nil {
 			continue
 		}
+		w.proc.standby.free(id)
 		part.cancel() // a restore in progress ends, and releases the lease itself
 		w.proc.metrics.forget(part.id)
 		if handed {

@@ -95,6 +95,9 @@ type Config struct {
 	// tombstones that it misses; older state is dropped and restored in full. Half of the changelog's
 	// delete.retention.ms. Defaults to 3.5 days.
 	StateMaxAge time.Duration
+	// Standby makes the process follow the changelogs of the partitions it does not own, so that it can take any of them
+	// over by reading the last transactions. Every process then keeps, and receives, the state of all partitions.
+	Standby bool
 	// WatchEvery is the interval of the check of partition counts and topic ids while running. Defaults to 30 s.
 	WatchEvery time.Duration
 	// DeadLetterMaxBytes is the largest record the dead-letter topic takes. 0: read from the topic at start.

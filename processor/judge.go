@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"tocsin/state"
 	"tocsin/topics"
 )
 
@@ -149,14 +150,21 @@ func (b *batch) stop(w *worker, s *session, part *partition, why *StopError) {
 		return
 	}
 	s.cl.PauseFetchPartitions(map[string][]int32{s.input: {part.id}})
-	w.stop(part, why)
+	if errors.Is(why, state.ErrDamaged) {
+		w.damaged(part, why)
+	} else {
+		w.stop(part, why)
+	}
 	b.stopped = append(b.stopped, part)
 }
 
-// sweep releases what was stopped.
-func (b *batch) sweep(w *worker) {
+// sweep releases what was stopped, and begins to restore what is damaged on disk.
+func (b *batch) sweep(ctx context.Context, w *worker) {
 	for _, part := range b.stopped {
 		w.release(part)
+		if errors.Is(part.err, state.ErrDamaged) {
+			w.restoreAgain(ctx, part)
+		}
 	}
 	b.stopped = nil
 }

@@ -26,6 +26,8 @@ type metrics struct {
 	lag             *prometheus.GaugeVec // by partition
 	restoredRecords *prometheus.CounterVec
 	restoreRetries  prometheus.Counter
+	standbyLag      *prometheus.GaugeVec // by partition
+	standbyRecords  prometheus.Counter
 	stopped         *prometheus.CounterVec // by cause
 	fetchErrors     prometheus.Counter
 	version1        prometheus.Gauge
@@ -68,9 +70,14 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "tocsin_processor_lag_records", Help: "Input records behind the end of the partition, as of its last fetch.",
 		}, []string{"partition"}),
 		restoredRecords: vec("restored_records_total", "Changelog records read by restores, by mode (tail, full).", "mode"),
-		restoreRetries:  counter("restore_retries_total", "Restores that failed and were tried again."),
-		stopped:         vec("partition_stops_total", "Partitions stopped, by cause. Each needs an operator.", "cause"),
-		fetchErrors:     counter("fetch_errors_total", "Errors of fetches, which are tried again."),
+		standbyLag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tocsin_processor_standby_lag_records",
+			Help: "Changelog offsets behind the end of the partition, of those that are followed for other processes.",
+		}, []string{"partition"}),
+		standbyRecords: counter("standby_records_total", "Changelog records read for partitions of other processes."),
+		restoreRetries: counter("restore_retries_total", "Restores that failed and were tried again."),
+		stopped:        vec("partition_stops_total", "Partitions stopped, by cause. Each needs an operator.", "cause"),
+		fetchErrors:    counter("fetch_errors_total", "Errors of fetches, which are tried again."),
 		version1: gauge("transaction_version_1", "1 while the brokers speak transaction.version 1 only "+
 			"(kafka.allow_transaction_v1)."),
 		createTime: gauge("trusts_create_time", "1 while the input topic lets producers set record times "+
@@ -81,7 +88,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{m.records, m.outcomes, m.keys, m.alerts, m.outputBytes, m.transactions,
-		m.aborts, m.unknown, m.restarts, m.endSeconds, m.batchRecords, m.lag, m.restoredRecords, m.restoreRetries, m.stopped,
+		m.aborts, m.unknown, m.restarts, m.endSeconds, m.batchRecords, m.lag, m.restoredRecords, m.restoreRetries, m.standbyLag, m.standbyRecords,
+		m.stopped,
 		m.fetchErrors, m.version1, m.createTime} {
 		errs = append(errs, reg.Register(c))
 	}

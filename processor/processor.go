@@ -29,6 +29,7 @@ type Processor struct {
 
 	restoring chan struct{} // one slot per restore that may run
 	busy      atomic.Int32  // goroutines that judge or prepare
+	standby   *standby
 
 	mu       sync.Mutex // guards what Health reads
 	workers  []*worker
@@ -52,9 +53,11 @@ func New(c Config) (*Processor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("processor metrics: %w", err)
 	}
-	return &Processor{
+	p := &Processor{
 		config: c, metrics: m, keying: keying{now: c.Now}, restoring: make(chan struct{}, c.Restores),
-	}, nil
+	}
+	p.standby = newStandby(p)
+	return p, nil
 }
 
 // Run works until ctx ends, which is no error: the transactions that are open are finished first, and the state is
@@ -81,6 +84,9 @@ func (p *Processor) Run(ctx context.Context) error {
 		group.Go(func() error { return w.run(working) })
 	}
 	group.Go(func() error { return p.watch(working) })
+	if p.config.Standby {
+		group.Go(func() error { return p.standby.run(working) })
+	}
 	p.config.Log.Info("processor runs", "app", p.config.App, "instance", p.config.Instance, "workers", n,
 		"partitions", p.cluster.partitions)
 	err := group.Wait()

@@ -31,6 +31,7 @@ const (
 // partition.
 func (w *worker) restore(ctx context.Context, part *partition) {
 	retry := restoreRetryMin
+	w.proc.standby.yield(part.id)
 	for {
 		err := w.restoreOnce(ctx, part)
 		var stop *StopError
@@ -98,6 +99,9 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 	p.config.at(PointSealChecked, part.id)
 	part.epoch = committed.epoch
 	if err := p.build(part, 0); err != nil {
+		if errors.Is(err, state.ErrDamaged) {
+			return err // the next attempt restores it in full
+		}
 		return stopState(part.id, err)
 	}
 	if err := w.firstLag(ctx, part, committed.next); err != nil {
@@ -150,27 +154,32 @@ func (w *worker) restoreState(ctx context.Context, part *partition) error {
 	}
 	log := bounds[part.id]
 	p.config.at(PointBoundsRead, part.id)
-	pos, ok, err := part.lease.Position()
-	if err != nil {
-		return err
-	}
-	mode, why, err := p.restoreMode(part.id, pos, ok, log)
+	mode, why, err := p.restoreMode(part.lease, log)
 	if err != nil {
 		return err
 	}
 	err = w.restoreAs(ctx, part, mode, why, log)
-	if errors.Is(err, state.ErrTailTooLong) {
+	switch {
+	case errors.Is(err, state.ErrTailTooLong):
 		err = w.restoreAs(ctx, part, state.Full, "the tail is too long to be verified", log)
+	case errors.Is(err, state.ErrDamaged) && mode == state.Tail:
+		err = w.restoreAs(ctx, part, state.Full, whyDamaged, log)
 	}
 	return restoreError(part.id, err)
 }
 
+const whyDamaged = "the local state is damaged"
+
 // restoreMode chooses between reading on from the stored position and reading everything.
-func (p *Processor) restoreMode(
-	partition int32, pos state.Position, ok bool, log readlog.Range,
-) (mode state.Mode, why string, err error) {
+func (p *Processor) restoreMode(lease *state.Lease, log readlog.Range) (mode state.Mode, why string, err error) {
+	partition := lease.Partition().ID
+	pos, ok, err := lease.Position()
 	age := p.config.Now().Sub(time.Unix(0, pos.AppliedAt))
 	switch {
+	case err != nil:
+		return 0, "", err
+	case lease.Damage() != nil:
+		return state.Full, whyDamaged, nil
 	case !ok:
 		return state.Full, "there is no local state", nil
 	case pos.ChangelogTopicID != p.cluster.changelogID:
@@ -237,6 +246,10 @@ func (w *worker) restoreAs(ctx context.Context, part *partition, mode state.Mode
 func restoreError(partition int32, err error) error {
 	var foreign *state.ForeignRecordError
 	var sum *state.SumError
+	if errors.Is(err, state.ErrBroken) {
+		return &StopError{Partition: partition, Cause: CauseState, Detail: "the state cannot be mended", Err: err,
+			Remedy: "restart the process: the whole state is put aside then, and restored from the changelog"}
+	}
 	if errors.As(err, &foreign) || errors.As(err, &sum) {
 		return &StopError{Partition: partition, Cause: CauseChangelog, Detail: "the changelog does not add up", Err: err,
 			Remedy: remedyPlan}

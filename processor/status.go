@@ -25,6 +25,7 @@ type Health struct {
 	Joined     bool              `json:"joined"` // every worker has got an assignment, even an empty one
 	Workers    int               `json:"workers"`
 	Partitions []PartitionHealth `json:"partitions"`
+	Standby    []StandbyHealth   `json:"standby,omitempty"`  // partitions of other processes, see Config.Standby
 	Warnings   []string          `json:"warnings,omitempty"` // what weakens results although everything works
 }
 
@@ -66,6 +67,7 @@ func (p *Processor) Health() Health {
 		h.Warnings = append(h.Warnings, warning)
 	}
 	h.Workers = len(workers)
+	h.Standby = p.standby.health()
 	h.Ready = len(workers) > 0
 	for _, w := range workers {
 		parts, joined := w.health()

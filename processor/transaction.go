@@ -26,7 +26,7 @@ const expireLimit = 200
 func (w *worker) turn(ctx context.Context, s *session, fetches kgo.Fetches) (again bool, err error) {
 	w.admit(s)
 	b := &w.batch
-	defer b.sweep(w)
+	defer b.sweep(ctx, w)
 	if len(w.ahead) > 0 {
 		fetches, w.ahead = append(w.ahead, fetches...), nil
 	}

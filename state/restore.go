@@ -157,6 +157,27 @@ func (r *Restore) Add(rec ChangeRecord) error {
 	return nil
 }
 
+// Save writes what a tail restore has read and verified up to its last seal, and lets it go on: a restore that is never
+// finished but saved follows a changelog. What does not end with a seal that agrees is left for a later call. A quiet
+// partition is written down as up to date once an hour.
+func (r *Restore) Save() error {
+	if err := r.usable(); err != nil {
+		return err
+	}
+	t, ok := r.impl.(*tail)
+	if !ok {
+		return r.fail(errors.New("save: only a tail can be followed"))
+	}
+	if err := r.l.s.enter(); err != nil {
+		return r.fail(err)
+	}
+	defer r.l.s.exit()
+	if err := t.save(); err != nil {
+		return r.fail(err)
+	}
+	return nil
+}
+
 // Finish ends the restore. next is the position of the reader: the offset after everything it has seen, control records
 // included. Only when it returns without error is the partition restored; what a failed tail restore leaves is an exact
 // state at an earlier seal.

@@ -258,6 +258,19 @@ func (t *tail) finish(next int64) error {
 	return t.write(next)
 }
 
+// save writes what ends with a verified seal, if there is anything new or what is stored grows old.
+func (t *tail) save() error {
+	pos, _, err := t.r.l.Position()
+	if err != nil {
+		return err
+	}
+	age := t.r.l.s.cfg.Now().Sub(time.Unix(0, pos.AppliedAt))
+	if t.group > 0 || !t.verified || pos.Seal.Sequence == t.last.Sequence && age < time.Hour {
+		return nil
+	}
+	return t.write(t.end + 1)
+}
+
 // write writes the overlay, which is the exact state at the last seal, and the position in one batch.
 func (t *tail) write(next int64) error {
 	s, l := t.r.l.s, t.r.l
