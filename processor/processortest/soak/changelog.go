@@ -105,6 +105,9 @@ func (c *changelog) learn(ctx context.Context, w *world) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, m := range w.members {
+		if m == nil {
+			continue
+		}
 		for id, t := range listed {
 			if len(id) > len(w.app.ID)+1 && id[len(w.app.ID)+1:len(id)-2] == m.Instance {
 				c.owners[t.ProducerID] = m.number

@@ -19,17 +19,34 @@ import (
 // check compares everything that was written with what must have been.
 func (w *world) check(ctx context.Context) error {
 	w.cfg.Say("all is judged; comparing")
-	want, err := w.generator.Expect(w.generator.Records(), partitions, true)
+	alerts, err := w.checkOutput(ctx)
 	if err != nil {
 		return err
+	}
+	if err := w.checkDatabase(ctx, alerts); err != nil {
+		return err
+	}
+	for _, m := range w.members[:members-1] {
+		if err := m.drain(ctx); err != nil {
+			return err
+		}
+	}
+	return w.checkLogs()
+}
+
+// checkOutput compares the topics with the oracle.
+func (w *world) checkOutput(ctx context.Context) ([]topics.Alert, error) {
+	want, err := w.generator.Expect(w.generator.Records(), partitions, true)
+	if err != nil {
+		return nil, err
 	}
 	rules, err := detect.Compile(detect.Default())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	alerts, err := collect.Alerts(ctx, w.app.Kafka(), w.app.Alerts())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r := w.report
 	found := compare.Alerts(want, alerts, rules, compare.Options{})
@@ -45,7 +62,7 @@ func (w *world) check(ctx context.Context) error {
 	}
 	letters, err := collect.DeadLetters(ctx, w.app.Kafka(), w.app.DeadLetters())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.DeadLetters = len(letters)
 	r.differences("dead letters", compare.DeadLetters(want, letters))
@@ -56,24 +73,13 @@ func (w *world) check(ctx context.Context) error {
 		}
 		places[l] = true
 	}
-	if err := w.checkDatabase(ctx, alerts); err != nil {
-		return err
-	}
-	for _, m := range w.members[:members-1] {
-		if err := m.drain(ctx); err != nil {
-			return err
-		}
-	}
 	reading, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := w.changelog.catchUp(reading, w.adm, w.app.Changelog()); err != nil {
-		return err
+		return nil, err
 	}
 	w.changelog.learn(ctx, w)
-	if err := w.checkCounts(ctx, want); err != nil {
-		return err
-	}
-	return w.checkLogs()
+	return alerts, w.checkCounts(ctx, want)
 }
 
 // checkDatabase waits until the sinks have stored everything, then looks for what is stored twice or refused.

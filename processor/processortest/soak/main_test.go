@@ -16,6 +16,9 @@ var built string
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	if os.Getenv("TOCSIN_SOAK") == "" {
+		return m.Run()
+	}
 	dir, err := os.MkdirTemp("", "tocsin-soak-")
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }() // only the program is left behind
@@ -26,6 +29,14 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// onlyWhenAsked skips what takes minutes of a whole machine.
+func onlyWhenAsked(t *testing.T) {
+	t.Helper()
+	if os.Getenv("TOCSIN_SOAK") == "" {
+		t.Skip("`make soak` runs it")
+	}
 }
 
 // number reads an option from the environment.

@@ -15,9 +15,7 @@ import (
 // report goes to TOCSIN_REPORT/soak-<seed>.json, and the table shows all reports of that folder. With TOCSIN_KEEP its
 // logs and data are kept although all is well.
 func TestSoak(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes minutes")
-	}
+	onlyWhenAsked(t)
 	// Not the test's own folder: PostgreSQL's user must reach it, and after a failure it is kept.
 	dir, err := os.MkdirTemp("", "tocsin-soak-run-") //nolint:usetesting // see above
 	require.NoError(t, err)

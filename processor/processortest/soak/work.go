@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"syscall"
 	"time"
@@ -106,6 +107,9 @@ func (w *world) until(ctx context.Context, limit time.Duration, what string, con
 func (w *world) tend(ctx context.Context) error {
 	now := time.Now()
 	for _, m := range w.members {
+		if m == nil {
+			continue
+		}
 		if err := m.ended(); err != nil {
 			return err
 		}
@@ -151,7 +155,7 @@ func (w *world) judged(ctx context.Context) error {
 			left, moved = n, time.Now()
 		}
 		if time.Since(moved) > standstill {
-			return fmt.Errorf("%d events stay unread for %s (last answer of the broker: %w)", left, standstill, err)
+			return errors.Join(fmt.Errorf("%d events stay unread for %s", left, standstill), err)
 		}
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
 			return err

@@ -1,0 +1,199 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"tocsin/bench/generate"
+	"tocsin/bench/produce"
+	"tocsin/processor/detect"
+	"tocsin/processor/engine"
+	"tocsin/processor/processortest/program"
+	"tocsin/processor/verify"
+	"tocsin/topics"
+	"tocsin/topics/provision"
+)
+
+// StormConfig says how a rebalance storm goes.
+type StormConfig struct {
+	Brokers []string
+	Dir     string
+	Seed    uint64
+	Every   time.Duration // between two changes of the group
+	Lasting time.Duration
+	Rate    int // events a second
+	Say     func(format string, args ...any)
+}
+
+// StormReport is what happened in a storm.
+type StormReport struct {
+	Report
+
+	Joins, Leaves int
+	Rebalances    int64   // that members went through, added up
+	Committed     int     // transactions in changelog partitions
+	Aborted       int64   // transactions
+	Replaced      int64   // clients given up
+	Gap           float64 // longest time without a commit, in seconds
+}
+
+// stormMembers is the number of processors that come and go, each with one worker; at least one stays.
+const stormMembers = 6
+
+// storm is a group that never comes to rest, in one process.
+type storm struct {
+	*world
+
+	cfg     StormConfig
+	engine  *engine.Engine
+	members [stormMembers]*stormMember
+	report  *StormReport
+}
+
+// Storm runs processors as members of one group, each with its own state, under steady load, and lets one join or leave
+// at every interval. A member that leaves is stopped in order, and says so to the group.
+func Storm(ctx context.Context, cfg StormConfig) (r *StormReport, err error) {
+	events := cfg.Rate * int(cfg.Lasting/time.Second)
+	run := Config{Seed: cfg.Seed, Events: events, Rate: cfg.Rate, Say: cfg.Say, Dir: cfg.Dir}
+	s := &storm{cfg: cfg, report: &StormReport{Report: *newReport(&run)}}
+	s.world = &world{cfg: run, report: &s.report.Report, load: &load{rate: cfg.Rate}}
+	s.load.ceiling.Store(int64(events))
+	defer func() {
+		for _, m := range s.members {
+			if m != nil {
+				err = errors.Join(err, m.stop(ctx, s))
+			}
+		}
+		err = errors.Join(err, s.tearDown())
+		r = s.report
+	}()
+	if err := s.setUp(ctx); err != nil {
+		return nil, fmt.Errorf("set up: %w", err)
+	}
+	g, working := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.offer(working) })
+	g.Go(func() error { return s.blow(working) })
+	g.Go(func() error { return s.measure(working) })
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	if err := s.judged(ctx); err != nil {
+		return nil, err
+	}
+	s.report.Committed = s.changelog.transactions()
+	if _, err := s.checkOutput(ctx); err != nil {
+		return nil, err
+	}
+	s.report.Seconds = int(s.report.elapsed())
+	return nil, nil //nolint:nilnil // the deferred function returns the report
+}
+
+func (s *storm) setUp(ctx context.Context) (err error) {
+	mix := generate.Default(s.world.cfg.Events)
+	mix.Seed = s.cfg.Seed
+	if s.generator, err = generate.New(mix); err != nil {
+		return err
+	}
+	s.app = program.Application{ID: "storm", Brokers: s.cfg.Brokers, Partitions: partitions}
+	if s.client, err = kgo.NewClient(s.app.Kafka()...); err != nil {
+		return err
+	}
+	s.adm = kadm.NewClient(s.client)
+	if err := produce.CreateTopic(ctx, s.app.Kafka(), s.app.Input(), partitions); err != nil {
+		return err
+	}
+	specs, err := topics.Specs(topics.SpecConfig{App: s.app.ID,
+		Names:           topics.Names{Input: s.app.Input(), Alerts: s.app.Alerts(), DeadLetter: s.app.DeadLetters()},
+		InputPartitions: partitions, ReplicationFactor: 1, MinISR: 1, InputMaxMessageBytes: 2 << 20, TrustCreateTime: true})
+	if err != nil {
+		return err
+	}
+	specs = provision.Only(specs, topics.RoleAlerts, topics.RoleDeadLetter, topics.RoleChangelog, topics.RoleSeals)
+	if _, err := provision.Create(ctx, s.adm, specs, false); err != nil {
+		return err
+	}
+	for _, spec := range specs {
+		if err := provision.WaitVisible(ctx, s.adm, spec.Name); err != nil {
+			return err
+		}
+	}
+	rules, err := detect.Compile(detect.Default())
+	if err != nil {
+		return err
+	}
+	v, err := verify.New(verify.Config{Secret: mix.Secret})
+	if err != nil {
+		return err
+	}
+	s.engine, err = engine.New(engine.Config{Topic: s.app.Input(), Rules: rules, Verifier: v, Mode: topics.ModeLive,
+		Ticks: true})
+	if err != nil {
+		return err
+	}
+	if s.changelog, err = follow(&s.app); err != nil {
+		return err
+	}
+	for i := range s.members {
+		s.members[i] = &stormMember{name: fmt.Sprintf("m%d", i), dir: filepath.Join(s.cfg.Dir, fmt.Sprintf("m%d", i))}
+	}
+	return errors.Join(s.members[0].start(s), s.members[1].start(s))
+}
+
+// blow makes one member join or leave at every interval until all is offered.
+func (s *storm) blow(ctx context.Context) error {
+	r := rand.New(rand.NewPCG(s.cfg.Seed, 2)) //nolint:gosec // to be repeated is what the seed is for
+	next := time.Now()
+	for s.load.at.Load() < int64(s.generator.Records()) {
+		next = next.Add(s.cfg.Every)
+		if err := pause(ctx, time.Until(next)); err != nil {
+			return err
+		}
+		here := 0
+		for _, m := range s.members {
+			if m.here() {
+				here++
+			}
+		}
+		m := s.members[r.IntN(stormMembers)]
+		for here == 1 && m.here() || here == stormMembers && !m.here() {
+			m = s.members[r.IntN(stormMembers)]
+		}
+		if !m.here() {
+			s.report.Joins++
+			if err := m.start(s); err != nil {
+				return err
+			}
+			continue
+		}
+		s.report.Leaves++
+		if err := m.stop(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measure finds the longest time without a commit, from the first one until all is offered.
+func (s *storm) measure(ctx context.Context) error {
+	committed, moved := 0, time.Time{}
+	for s.load.at.Load() < int64(s.generator.Records()) {
+		if n := s.changelog.transactions(); n != committed {
+			committed, moved = n, time.Now()
+		}
+		if !moved.IsZero() {
+			s.report.Gap = max(s.report.Gap, time.Since(moved).Seconds())
+		}
+		if err := pause(ctx, tick); err != nil {
+			return err
+		}
+	}
+	return nil
+}

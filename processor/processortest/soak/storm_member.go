@@ -1,0 +1,111 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"tocsin/processor"
+	"tocsin/state"
+	"tocsin/state/window"
+)
+
+// stormMember is a processor with one worker that comes and goes.
+type stormMember struct {
+	name string
+	dir  string
+
+	store    *state.Store // nil: it is not here
+	registry *prometheus.Registry
+	syncs    *syncs
+	cancel   context.CancelFunc
+	done     chan error
+}
+
+func (m *stormMember) here() bool { return m.store != nil }
+
+func (m *stormMember) start(s *storm) (err error) {
+	if m.store, err = state.Open(state.Config{Dir: m.dir, HeadIndex: window.HeadIndex, Now: time.Now}); err != nil {
+		return err
+	}
+	m.registry, m.syncs = prometheus.NewRegistry(), &syncs{}
+	p, err := processor.New(processor.Config{
+		App: s.app.ID, Instance: m.name, Kafka: append(s.app.Kafka(), kgo.WithHooks(m.syncs)),
+		Topics: processor.Topics{Input: s.app.Input(), Alerts: s.app.Alerts(), DeadLetter: s.app.DeadLetters(),
+			Changelog: s.app.Changelog(), Seals: s.app.ID + "-seals"},
+		Engine: s.engine, Store: m.store, Registerer: m.registry, Workers: 1, TrustCreateTime: true,
+		Session: session, Heartbeat: 250 * time.Millisecond, Transaction: 4 * time.Second, EndTimeout: 15 * time.Second,
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m.cancel, m.done = cancel, make(chan error, 1)
+	go func() { m.done <- p.Run(ctx) }()
+	return nil
+}
+
+// stop ends the processor in order, leaves the group, and looks at what it counted.
+func (m *stormMember) stop(ctx context.Context, s *storm) error {
+	if !m.here() {
+		return nil
+	}
+	m.cancel()
+	var err error
+	select {
+	case err = <-m.done:
+	case <-time.After(time.Minute):
+		return fmt.Errorf("member %s does not end", m.name)
+	}
+	err = errors.Join(err, m.store.Close())
+	m.store = nil
+	if err != nil {
+		return err
+	}
+	if _, err := s.adm.LeaveGroup(ctx, kadm.LeaveGroup(s.app.ID).InstanceIDs(fmt.Sprintf("%s-%s-0", s.app.ID, m.name))); err != nil {
+		return fmt.Errorf("%s leaves the group: %w", m.name, err)
+	}
+	aborted, replaced := m.count("tocsin_processor_aborts_total"), m.count("tocsin_processor_client_restarts_total")
+	s.report.Rebalances += m.syncs.n.Load()
+	s.report.Aborted += aborted
+	s.report.Replaced += replaced
+	if aborted+replaced > m.syncs.n.Load() {
+		s.report.fail("member %s aborted %d transactions and replaced %d clients in %d rebalances", m.name, aborted, replaced,
+			m.syncs.n.Load())
+	}
+	return nil
+}
+
+func (m *stormMember) count(name string) (n int64) {
+	families, err := m.registry.Gather()
+	if err != nil {
+		return 0 // ours do not fail
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			for _, metric := range f.GetMetric() {
+				n += int64(metric.GetCounter().GetValue())
+			}
+		}
+	}
+	return n
+}
+
+// syncs counts the generations of the group that a member was part of, by the answers to its SyncGroup requests.
+type syncs struct{ n atomic.Int64 }
+
+// OnBrokerRead implements kgo.HookBrokerRead.
+func (s *syncs) OnBrokerRead(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+	if key == int16(kmsg.SyncGroup) && err == nil {
+		s.n.Add(1)
+	}
+}
+
+var _ kgo.HookBrokerRead = (*syncs)(nil)
