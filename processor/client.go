@@ -13,9 +13,11 @@ import (
 )
 
 const (
-	batchBytes      = 1_000_012 // of every topic but the dead letters: under max.message.bytes of all of them
-	fetchMaxBytes   = 4 << 20   // of one fetch answer, compressed: a client holds two
-	fetchMaxPerPart = 1 << 20
+	batchBytes = 1_000_012 // of every topic but the dead letters: under max.message.bytes of all of them
+	// What one fetch may bring, compressed: a worker has one answer in hand, one waiting, and one under way, and unpacked
+	// they are several times as large.
+	fetchMaxBytes   = 2 << 20
+	fetchMaxPerPart = 256 << 10
 )
 
 // groupCallbacks are the calls the client makes on its own goroutines while no poll's result is being worked on

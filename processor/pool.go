@@ -21,25 +21,25 @@ func newPool() *pool {
 	return &pool{bytes: shelf[byte]{most: poolBytes}, records: shelf[kgo.Record]{most: poolBytes / 256}}
 }
 
-// expansion is how much larger than its compressed form a batch is taken to be. Too little costs a new slice, which
-// then takes its place here.
-const expansion = 4
+const (
+	// expansion is how much larger than its compressed form a batch is taken to be. Too little costs a new slice, which
+	// then takes its place here.
+	expansion = 4
+	// Slices are made in multiples of these, so that one fits where another was: bytes, and records.
+	bytesStep   = 64 << 10
+	recordsStep = 256
+)
 
 // GetDecompressBytes implements kgo.PoolDecompressBytes.
 func (p *pool) GetDecompressBytes(compressed []byte, _ kgo.CompressionCodecType) []byte {
-	return p.bytes.get(expansion * len(compressed))
+	return p.bytes.get(expansion*len(compressed), bytesStep)
 }
 
 // PutDecompressBytes implements kgo.PoolDecompressBytes.
 func (p *pool) PutDecompressBytes(b []byte) { p.bytes.put(b) }
 
 // GetRecords implements kgo.PoolRecords.
-func (p *pool) GetRecords(n int) []kgo.Record {
-	if r := p.records.get(n); cap(r) >= n {
-		return r
-	}
-	return make([]kgo.Record, n)
-}
+func (p *pool) GetRecords(n int) []kgo.Record { return p.records.get(n, recordsStep) }
 
 // PutRecords implements kgo.PoolRecords.
 func (p *pool) PutRecords(r []kgo.Record) { p.records.put(r) }
@@ -52,21 +52,18 @@ type shelf[T any] struct {
 	free  [][]T
 }
 
-// get takes the smallest slice of at least that capacity, or else the largest; nil when there is none.
-func (s *shelf[T]) get(n int) []T {
+// get takes the smallest slice of at least that capacity, or makes one, larger by up to a step.
+func (s *shelf[T]) get(n, step int) []T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	best := -1
 	for i, f := range s.free {
-		switch {
-		case best < 0,
-			cap(f) >= n && (cap(s.free[best]) < n || cap(f) < cap(s.free[best])),
-			cap(s.free[best]) < n && cap(f) > cap(s.free[best]):
+		if cap(f) >= n && (best < 0 || cap(f) < cap(s.free[best])) {
 			best = i
 		}
 	}
 	if best < 0 {
-		return nil
+		return make([]T, 0, (n+step-1)/step*step)
 	}
 	got, last := s.free[best], len(s.free)-1
 	s.free[best], s.free[last] = s.free[last], nil

@@ -61,14 +61,17 @@ func (k *Key) evaluate(r *Rule, s *slot, e *Entry, first bool, recordTime int64,
 	t := e.Time
 	end := s.after(t)
 	lo := s.after(t - r.Window) // first match inside the window that ends at u
+	// Where nothing is folded, windows that hold more than N can be passed over: each holds more than N until the match
+	// that is N+1 from its end has left it. A burst of a busy key is passed in a few steps that way.
+	exact := len(s.overlapping(t-r.Window)) == 0
 	for u := t; ; {
-		for lo < len(s.refs) && s.refs[lo].time <= u-r.Window {
-			lo++
-		}
 		n := int64(end-lo) + s.folded(u-r.Window, u)
 		// The event is in every window that ends in [t, t + W): one that reaches the threshold only now has just N.
 		if n == r.Threshold || (n > r.Threshold && u == t && first) {
 			k.hold(r, s, u, recordTime, trace, newID)
+		}
+		if n > r.Threshold && exact {
+			end = s.reach(end, s.refs[int64(end)-1-r.Threshold].time+r.Window)
 		}
 		if end == len(s.refs) || s.refs[end].time-t >= r.Window {
 			break
@@ -77,6 +80,7 @@ func (k *Key) evaluate(r *Rule, s *slot, e *Entry, first bool, recordTime int64,
 		for end < len(s.refs) && s.refs[end].time == u {
 			end++
 		}
+		lo = s.reach(lo, u-r.Window+1)
 	}
 	// The new event was left out of the counts so far: add it wherever it lies inside.
 	approximate := len(s.buckets) > 0

@@ -53,6 +53,27 @@ func (s *slot) after(t int64) int {
 	return hi
 }
 
+// reach gives the index of the first ref from i on with time ≥ t. It looks near i first.
+func (s *slot) reach(i int, t int64) int {
+	step := 1
+	hi := i
+	for hi < len(s.refs) && s.refs[hi].time < t {
+		i = hi + 1
+		hi += step
+		step *= 2
+	}
+	hi = min(hi, len(s.refs))
+	for i < hi { // refs before i are too early, refs from hi on are not
+		mid := int(uint(i+hi) / 2)
+		if s.refs[mid].time < t {
+			i = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return hi
+}
+
 // insert puts r in its place and tells whether it is the first match at its time.
 func (s *slot) insert(r ref) (first bool) {
 	i := s.after(r.time) // seq grows, so r goes behind its equals
