@@ -173,13 +173,13 @@ func TestBrokenBatches(t *testing.T) {
 				e.sendMany(0, 40)
 				first = 40
 			}
-			e.produceRaw(3, []byte("this is not gzip"))
+			e.produceRaw(3, kgo.CodecGzip, []byte("this is not gzip"))
 			var bomb bytes.Buffer
 			z := gzip.NewWriter(&bomb)
 			_, err := z.Write(make([]byte, readlog.MaxDecompress+1))
 			require.NoError(t, err)
 			require.NoError(t, z.Close())
-			e.produceRaw(5, bomb.Bytes())
+			e.produceRaw(5, kgo.CodecGzip, bomb.Bytes())
 			e.send(0, 100, login("u", 100, "after"))
 			x := e.start(t.TempDir(), nil)
 			require.Eventually(t, func() bool { return e.committed()[0] == first+9 }, testTimeout, 10*time.Millisecond,
@@ -197,11 +197,11 @@ func TestBrokenBatches(t *testing.T) {
 	}
 }
 
-// produceRaw appends a batch of n records that says it is compressed with gzip and holds these bytes.
-func (e *env) produceRaw(n int, body []byte) {
+// produceRaw appends a batch of n records that says it is compressed so and holds these bytes.
+func (e *env) produceRaw(n int, codec kgo.CompressionCodecType, body []byte) {
 	e.t.Helper()
 	b := kmsg.RecordBatch{
-		Length: int32(49 + len(body)), PartitionLeaderEpoch: -1, Magic: 2, Attributes: 1, LastOffsetDelta: int32(n - 1),
+		Length: int32(49 + len(body)), PartitionLeaderEpoch: -1, Magic: 2, Attributes: int16(codec), LastOffsetDelta: int32(n - 1),
 		FirstTimestamp: epoch.UnixMilli(), MaxTimestamp: epoch.UnixMilli(), ProducerID: -1, ProducerEpoch: -1,
 		FirstSequence: -1, NumRecords: int32(n), Records: body,
 	}
