@@ -27,15 +27,23 @@ type Config struct {
 	Ticks      bool // end every partition with a closing tick
 	// Progress is told now and then how many records were handed over; nil for never.
 	Progress func(records int)
-	// Before is called before each record with its number; it may wait, and its error ends the stream. nil for never.
+	// Next are the offsets at which the part begins, by partition, as the part before it ended; nil: they are counted,
+	// which makes all records before it once more.
+	Next []int64
+	// Before is called before each record with its number, and may wait. Its error ends the stream; [ErrEnough] ends it
+	// well. nil for never.
 	Before func(ctx context.Context, record int) error
 }
+
+// ErrEnough ends a part of a stream early: what was handed over is written, closing ticks are not.
+var ErrEnough = errors.New("enough")
 
 // Result is what was written.
 type Result struct {
 	Records int
 	Bytes   int64 // of keys and values
 	Elapsed time.Duration
+	Next    []int64 // the offset after the last record, by partition
 }
 
 // maxBytes lets values over the decoder's limit of 1 MiB through.
@@ -77,7 +85,10 @@ func Stream(ctx context.Context, g *generate.Generator, cfg Config) (Result, err
 	var rec generate.Record
 	for i := cfg.From; i < cfg.To && w.failed.Load() == nil; i++ {
 		if cfg.Before != nil {
-			if err := cfg.Before(ctx, i); err != nil {
+			if err := cfg.Before(ctx, i); errors.Is(err, ErrEnough) {
+				cfg.Ticks = false
+				break
+			} else if err != nil {
 				return w.result, err
 			}
 		}
@@ -99,7 +110,7 @@ func Stream(ctx context.Context, g *generate.Generator, cfg Config) (Result, err
 	if err := w.failed.Load(); err != nil {
 		return w.result, fmt.Errorf("produce to %s: %w", cfg.Topic, *err)
 	}
-	w.result.Elapsed = time.Since(start)
+	w.result.Elapsed, w.result.Next = time.Since(start), w.next
 	return w.result, nil
 }
 
@@ -116,6 +127,10 @@ type writer struct {
 func (w *writer) seek(g *generate.Generator, cfg Config) error {
 	if cfg.From < 0 || cfg.To > g.Records() || cfg.From > cfg.To {
 		return fmt.Errorf("produce records %d to %d of %d", cfg.From, cfg.To, g.Records())
+	}
+	if cfg.Next != nil {
+		copy(w.next, cfg.Next)
+		return nil
 	}
 	c := g.Cursor()
 	var rec generate.Record

@@ -29,12 +29,21 @@ func TestStreamLandsWhereItIsExpected(t *testing.T) {
 	g, err := generate.New(cfg)
 	require.NoError(t, err)
 	require.NoError(t, CreateTopic(ctx, kafka, "in", 3))
-	const half = 2500 // in two parts
+	const half = 2500 // in three parts
 	first, err := Stream(ctx, g, Config{Kafka: kafka, Topic: "in", Partitions: 3, To: half})
 	require.NoError(t, err)
-	second, err := Stream(ctx, g, Config{Kafka: kafka, Topic: "in", Partitions: 3, From: half, To: 5000, Ticks: true})
+	second, err := Stream(ctx, g, Config{Kafka: kafka, Topic: "in", Partitions: 3, From: half, To: 5000, Ticks: true,
+		Before: func(_ context.Context, record int) error {
+			if record == 4000 {
+				return ErrEnough
+			}
+			return nil
+		}})
 	require.NoError(t, err)
-	require.Equal(t, 5003, first.Records+second.Records)
+	third, err := Stream(ctx, g, Config{Kafka: kafka, Topic: "in", Partitions: 3, From: 4000, Next: second.Next, To: 5000,
+		Ticks: true})
+	require.NoError(t, err)
+	require.Equal(t, 5003, first.Records+second.Records+third.Records)
 
 	want, err := g.Expect(5000, 3, true)
 	require.NoError(t, err)

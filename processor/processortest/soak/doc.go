@@ -12,6 +12,9 @@
 //     from there on; of the process's own transactions at most two
 //   - no partition stops, and no process ends that was not made to
 //
-// Two things are out of its reach. A broker that stands alone and goes while a transaction is ending may lose its end, so
-// this one goes in order, and at a moment when none is. And the machine itself is not crashed: what the kernel was given, it keeps.
+// Two things are out of its reach. A broker that stands alone and goes while a transaction is ending may lose its end,
+// so this one goes in order, and at a moment when none is. And the machine itself is not crashed: what the kernel was
+// given, it keeps.
+//
+// [Storm] is apart from that: members of one group, in this process, of which one joins or leaves every two seconds.
 package soak

@@ -54,7 +54,7 @@ func (w *world) inflict(ctx context.Context, f *Fault) (short int, err error) {
 
 // victim waits for a process that is up, other than the one that comes and goes by itself.
 func (w *world) victim(ctx context.Context, f *Fault) (m *member, err error) {
-	err = w.until(ctx, standstill, "a process is up", func() bool {
+	err = w.until(ctx, "a process is up", func() bool {
 		for _, v := range f.Victims {
 			if v < members-1 && w.members[v].condition == up {
 				m = w.members[v]
@@ -72,7 +72,7 @@ func (w *world) kill(ctx context.Context, f *Fault) (short int, err error) {
 	}
 	if f.Aim {
 		began := time.Now()
-		if err := w.until(ctx, standstill, "a transaction is open", func() bool {
+		if err := w.until(ctx, "a transaction is open", func() bool {
 			return w.open(ctx) > 0 || time.Since(began) > 3*time.Second
 		}); err != nil {
 			return 0, err
@@ -119,10 +119,11 @@ func (w *world) open(ctx context.Context) int {
 
 // restartBroker stops Kafka in order while transactions are open, and starts it again.
 //
-// None may be *ending* at that moment. A broker that stands alone gives up its leaderships before it goes; if it then has
+// None may be ending at that moment. A broker that stands alone gives up its leaderships before it goes; if it then has
 // markers to write, it says that "these partitions are likely deleted already and hence can be skipped", and the
-// transaction stays open for ever in the partitions skipped (seen with 4.3.1). So all processes are halted, those that
-// end are waited for, and only then the broker is stopped: what is open is aborted after its timeout.
+// transaction stays open for ever in the partitions skipped (seen with 4.3.1). So all processes are halted,
+// transactions that are ending are waited for, and only then the broker is stopped: what is open is aborted after its
+// timeout.
 func (w *world) restartBroker(ctx context.Context, down time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()

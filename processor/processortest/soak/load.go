@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-
 	"tocsin/bench/produce"
 )
 
@@ -18,7 +16,8 @@ type load struct {
 	ceiling atomic.Int64 // records below it may be offered
 	at      atomic.Int64 // records offered
 	unread  atomic.Int64 // as of the last look
-	held    atomic.Bool  // nothing is offered
+	held    atomic.Bool  // nothing is to be offered
+	quiet   atomic.Bool  // nothing is on its way to the broker
 
 	next time.Time // of the goroutine that produces
 }
@@ -29,6 +28,9 @@ const stride = 64
 // before holds a record back until it may be offered.
 func (l *load) before(ctx context.Context, record int) error {
 	l.at.Store(int64(record))
+	if l.held.Load() {
+		return produce.ErrEnough
+	}
 	if record%stride != 0 {
 		return nil
 	}
@@ -40,7 +42,10 @@ func (l *load) before(ctx context.Context, record int) error {
 	if err := pause(ctx, l.next.Sub(now)); err != nil {
 		return err
 	}
-	for int64(record) >= l.ceiling.Load() || l.unread.Load() > most || l.held.Load() {
+	for int64(record) >= l.ceiling.Load() || l.unread.Load() > most {
+		if l.held.Load() {
+			return produce.ErrEnough
+		}
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
 			return err
 		}
@@ -48,30 +53,34 @@ func (l *load) before(ctx context.Context, record int) error {
 	return nil
 }
 
-// hold stops the load and waits until the broker has all that was offered. The records' offsets are part of what is
-// expected; a producer without transactions whose broker goes away may write a batch twice.
+// hold stops the load and waits until the broker has all that was offered. Offsets are part of what is expected, and a
+// producer without transactions that lives through a restart of its broker may write a batch twice: the first one
+// afterwards was seen to be refused as out of order, and then to come again under a new producer id.
 func (w *world) hold(ctx context.Context) error {
 	w.load.held.Store(true)
-	return w.until(ctx, standstill, "the broker has what was offered", func() bool {
-		// At a multiple of the stride the producer waits before the record it is at; below the last, it will come to one.
-		ends, err := w.adm.ListEndOffsets(ctx, w.app.Input())
-		if err != nil {
-			return false
-		}
-		var n int64
-		ends.Each(func(o kadm.ListedOffset) { n += o.Offset })
-		return n == w.load.at.Load() && n%stride == 0 || n >= int64(w.generator.Records())
-	})
+	return w.until(ctx, "nothing is on its way", w.load.quiet.Load)
 }
 
-// offer produces the whole stream and the closing ticks.
+// offer produces the whole stream and the closing ticks, with a new producer after every hold.
 func (w *world) offer(ctx context.Context) error {
-	_, err := produce.Stream(ctx, w.generator, produce.Config{Kafka: w.app.Kafka(), Topic: w.app.Input(),
-		Partitions: partitions, To: w.generator.Records(), Ticks: true, Before: w.load.before})
-	if err != nil {
-		return fmt.Errorf("offer the load: %w", err)
+	defer w.load.quiet.Store(true)
+	cfg := produce.Config{Kafka: w.app.Kafka(), Topic: w.app.Input(), Partitions: partitions, To: w.generator.Records(),
+		Ticks: true, Before: w.load.before}
+	for cfg.From < cfg.To {
+		w.load.quiet.Store(false)
+		r, err := produce.Stream(ctx, w.generator, cfg)
+		if err != nil {
+			return fmt.Errorf("offer the load: %w", err)
+		}
+		cfg.From, cfg.Next = cfg.From+min(r.Records, cfg.To-cfg.From), r.Next // ticks are counted too
+		w.load.quiet.Store(true)
+		for w.load.held.Load() {
+			if err := pause(ctx, tick); err != nil {
+				return err
+			}
+		}
 	}
-	w.load.at.Store(int64(w.generator.Records()))
+	w.load.at.Store(int64(cfg.To))
 	return nil
 }
 

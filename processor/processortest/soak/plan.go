@@ -38,7 +38,7 @@ type Fault struct {
 
 // NewPlan makes a plan with that many kills, and of everything else one for every ten or twenty of them.
 func NewPlan(seed uint64, kills int) []Fault {
-	r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // to be repeated is what the seed is for
+	r := rand.New(rand.NewPCG(seed, 1)) // to be repeated is what the seed is for
 	var plan []Fault
 	add := func(kind Kind, n int, down func() time.Duration) {
 		for range max(n, 1) {

@@ -92,7 +92,7 @@ func (r *Report) Write(path string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(b, '\n'), 0o644) //nolint:gosec // a report is for everybody
+	return os.WriteFile(path, append(b, '\n'), 0o644)
 }
 
 // Table writes reports side by side, with their sum when there are several.
@@ -154,7 +154,9 @@ func Table(out io.Writer, reports ...*Report) error {
 	row("most own transactions in a tail", func(r *Report) (string, int64) { return fmt.Sprint(r.Restores.MaxTail), 0 })
 	number("wipes", func(r *Report) int64 { return int64(r.Restores.Wipes) })
 	number("clients given up and replaced", func(r *Report) int64 { return int64(r.Unknown) })
-	row("longest without a commit, seconds", func(r *Report) (string, int64) { return fmt.Sprintf("%.1f", r.Standstill), 0 })
+	row("longest without a commit, seconds", func(r *Report) (string, int64) {
+		return fmt.Sprintf("%.1f", r.Standstill), 0
+	})
 	row("peak memory, MB", func(r *Report) (string, int64) { return fmt.Sprint(r.PeakMB), 0 })
 	number("failures", func(r *Report) int64 { return int64(len(r.Failures)) })
 	return t.Flush()

@@ -149,7 +149,7 @@ func (s *storm) setUp(ctx context.Context) (err error) {
 
 // blow makes one member join or leave at every interval until all is offered.
 func (s *storm) blow(ctx context.Context) error {
-	r := rand.New(rand.NewPCG(s.cfg.Seed, 2)) //nolint:gosec // to be repeated is what the seed is for
+	r := rand.New(rand.NewPCG(s.cfg.Seed, 2)) // to be repeated is what the seed is for
 	next := time.Now()
 	for s.load.at.Load() < int64(s.generator.Records()) {
 		next = next.Add(s.cfg.Every)

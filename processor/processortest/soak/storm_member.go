@@ -69,7 +69,8 @@ func (m *stormMember) stop(ctx context.Context, s *storm) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.adm.LeaveGroup(ctx, kadm.LeaveGroup(s.app.ID).InstanceIDs(fmt.Sprintf("%s-%s-0", s.app.ID, m.name))); err != nil {
+	leaving := kadm.LeaveGroup(s.app.ID).InstanceIDs(fmt.Sprintf("%s-%s-0", s.app.ID, m.name))
+	if _, err := s.adm.LeaveGroup(ctx, leaving); err != nil {
 		return fmt.Errorf("%s leaves the group: %w", m.name, err)
 	}
 	aborted, replaced := m.count("tocsin_processor_aborts_total"), m.count("tocsin_processor_client_restarts_total")

@@ -62,7 +62,7 @@ func (w *world) faults(ctx context.Context) error {
 	w.load.ceiling.Store(events)
 	w.cfg.Say("the plan is worked off; everybody comes back")
 	w.members[members-1].leaves = time.Now()
-	return w.until(ctx, standstill, "everybody is back", func() bool {
+	return w.until(ctx, "everybody is back", func() bool {
 		for _, m := range w.members[:members-1] {
 			if m.condition != up {
 				return false
@@ -75,7 +75,7 @@ func (w *world) faults(ctx context.Context) error {
 // between passes the time before a fault.
 func (w *world) between(ctx context.Context, f *Fault, offered int64) error {
 	before, began := w.changelog.transactions(), time.Now()
-	if err := w.until(ctx, standstill, "events are offered", func() bool {
+	if err := w.until(ctx, "events are offered", func() bool {
 		return time.Since(began) >= f.Wait && w.load.at.Load() >= offered
 	}); err != nil {
 		return err
@@ -83,18 +83,18 @@ func (w *world) between(ctx context.Context, f *Fault, offered int64) error {
 	if !f.Breathe {
 		return nil
 	}
-	return w.until(ctx, standstill, "something is committed", func() bool { return w.changelog.transactions() > before })
+	return w.until(ctx, "something is committed", func() bool { return w.changelog.transactions() > before })
 }
 
 // until tends the processes until a condition holds.
-func (w *world) until(ctx context.Context, limit time.Duration, what string, condition func() bool) error {
-	deadline := time.Now().Add(limit)
+func (w *world) until(ctx context.Context, what string, condition func() bool) error {
+	deadline := time.Now().Add(standstill)
 	for !condition() {
 		if err := w.tend(ctx); err != nil {
 			return err
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("waited %s until %s", limit, what)
+			return fmt.Errorf("waited %s until %s", standstill, what)
 		}
 		if err := pause(ctx, tick); err != nil {
 			return err
