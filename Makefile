@@ -48,7 +48,7 @@ long: setup ## the long form of the end-to-end tests: more events, more crashes 
 
 .PHONY: soak
 soak: setup ## processes killed, paused, stopped under load (KILLS=20 EVENTS=100000 RATE=2000 SEED=1), a storm of STORM=20 s
-	report=$(if $(KILLS),$(CURDIR)/bench/results,$$(mktemp -d)); mkdir -p "$$report"; \
+	report=$(if $(KILLS)$(STORM),$(CURDIR)/bench/results,$$(mktemp -d)); mkdir -p "$$report"; \
 	  TOCSIN_SOAK=1 TOCSIN_REPORT=$$report TOCSIN_KILLS=$(KILLS) TOCSIN_EVENTS=$(EVENTS) TOCSIN_RATE=$(RATE) \
 	  TOCSIN_SEED=$(SEED) TOCSIN_STORM=$(STORM) go test -count 1 -timeout 24h -v ./processor/processortest/soak \
 	  $(if $(KILLS)$(STORM),-run '$(if $(KILLS),TestSoak)$(if $(KILLS),$(if $(STORM),|))$(if $(STORM),TestStorm)')

@@ -86,9 +86,9 @@ func (r *Report) OK() bool {
 	return len(r.Failures) == 0 && r.Differences == 0 && r.Twice == 0 && r.Restores.Wipes == 0
 }
 
-// Write writes the report as JSON.
-func (r *Report) Write(path string) error {
-	b, err := json.MarshalIndent(r, "", " ")
+// Write writes a report as JSON.
+func Write(path string, report any) error {
+	b, err := json.MarshalIndent(report, "", " ")
 	if err != nil {
 		return err
 	}

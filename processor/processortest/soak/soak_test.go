@@ -33,7 +33,7 @@ func TestSoak(t *testing.T) {
 	require.NotNil(t, r, "%v", err)
 	reports := []*Report{r}
 	if folder := os.Getenv("TOCSIN_REPORT"); folder != "" {
-		require.NoError(t, r.Write(filepath.Join(folder, fmt.Sprintf("soak-%d.json", cfg.Seed))))
+		require.NoError(t, Write(filepath.Join(folder, fmt.Sprintf("soak-%d.json", cfg.Seed)), r))
 		reports = readReports(t, folder)
 	}
 	require.NoError(t, Table(os.Stdout, reports...))

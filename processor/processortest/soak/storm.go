@@ -35,14 +35,15 @@ type StormConfig struct {
 
 // StormReport is what happened in a storm.
 type StormReport struct {
-	Report
+	Report `json:"output"`
 
-	Joins, Leaves int
-	Rebalances    int64   // that members went through, added up
-	Committed     int     // transactions in changelog partitions
-	Aborted       int64   // transactions
-	Replaced      int64   // clients given up
-	Gap           float64 // longest time without a commit, in seconds
+	Joins      int     `json:"joins"`
+	Leaves     int     `json:"leaves"`
+	Rebalances int64   `json:"rebalances"` // that members went through, added up
+	Committed  int     `json:"committed"`  // transactions, in each changelog partition
+	Aborted    int64   `json:"aborted"`    // transactions
+	Replaced   int64   `json:"replaced"`   // clients given up
+	Gap        float64 `json:"gap"`        // longest time without a commit, in seconds
 }
 
 // stormMembers is the number of processors that come and go, each with one worker; at least one stays.

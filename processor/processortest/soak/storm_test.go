@@ -2,6 +2,8 @@ package soak
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -35,6 +37,9 @@ func testStorm(t *testing.T, brokers []string, gap float64) {
 	fmt.Printf("%s: %d s, %d joins, %d leaves, %d rebalances gone through, %d events, %d transactions committed, %d aborted, "+
 		"%d clients replaced, longest without a commit %.2f s, %d differences, %d twice\n", t.Name(), r.Seconds, r.Joins, r.Leaves,
 		r.Rebalances, r.Events, r.Committed, r.Aborted, r.Replaced, r.Gap, r.Differences, r.Twice)
+	if folder := os.Getenv("TOCSIN_REPORT"); folder != "" {
+		require.NoError(t, Write(filepath.Join(folder, "storm-"+filepath.Base(t.Name())+".json"), r))
+	}
 	require.Empty(t, r.Failures)
 	require.Zero(t, r.Differences+r.Twice)
 	require.LessOrEqual(t, r.Gap, gap)
