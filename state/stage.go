@@ -38,7 +38,8 @@ type staged struct {
 
 // NewStage begins a stage. It must be ended by Apply or Discard.
 func (s *Store) NewStage() *Stage {
-	return &Stage{s: s, batch: s.db.NewBatch(pebble.WithInitialSizeBytes(batchInitial), pebble.WithMaxRetainedSizeBytes(batchKept))}
+	return &Stage{s: s, batch: s.db.NewBatch(
+		pebble.WithInitialSizeBytes(batchInitial), pebble.WithMaxRetainedSizeBytes(batchKept))}
 }
 
 const (

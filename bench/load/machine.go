@@ -41,7 +41,8 @@ func ticks(fields [][]byte, at ...int) (sum time.Duration) {
 	return sum
 }
 
-// calm waits until nothing else uses the machine: less than a tenth of a core over two seconds, or until the time is up.
+// calm waits until nothing else uses the machine, less than a tenth of a core over two seconds, or until the time is
+// up.
 func calm(ctx context.Context, atMost time.Duration) {
 	const over = 2 * time.Second
 	for end := time.Now().Add(atMost); time.Now().Before(end); {

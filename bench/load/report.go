@@ -9,7 +9,8 @@ import (
 // report shows each run and, of each kind, medians with the lowest and highest value, and their ratio.
 func report(samples []sample) string {
 	var b strings.Builder
-	b.WriteString(" run   events  seconds  to first commit  events/s  steady/s  CPU s/million  broker CPU  peak RSS MB  other cores\n")
+	b.WriteString(" run   events  seconds  to first commit  events/s  steady/s  CPU s/million  broker CPU  peak RSS MB" +
+		"  other cores\n")
 	for i := range samples {
 		s := &samples[i]
 		fmt.Fprintf(&b, "%4s %8d %8.2f %16.2f %9.0f %9.0f %14.3f %11.3f %12.0f %12.2f\n", s.Kind, s.Events, s.Total.Seconds(),

@@ -105,6 +105,7 @@ func newRun(b *testing.B, e *engine.Engine) *run {
 }
 
 func (r *run) transaction(b *testing.B, records []engine.Record) {
+	b.Helper()
 	records = records[r.next:min(r.next+perCommit, len(records))]
 	r.next += len(records)
 	for len(records) > 0 {
@@ -149,6 +150,7 @@ func (r *run) transaction(b *testing.B, records []engine.Record) {
 }
 
 func (r *run) report(b *testing.B, n int) {
+	b.Helper()
 	per := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / float64(n) }
 	b.ReportMetric(per(r.prepare), "prepare-ns/event")
 	b.ReportMetric(per(r.step), "step-ns/event")

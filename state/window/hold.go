@@ -8,7 +8,8 @@ import (
 
 // hold adds a new holding point to the rule's episodes: it extends one, joins two, or opens one.
 //
-// All counting here leaves out the entry being accepted (k.memory.newest); evaluate adds it once all holding points are in.
+// All counting here leaves out the entry being accepted (k.memory.newest); evaluate adds it once all holding points are
+// in.
 func (k *Key) hold(r *Rule, s *slot, h, recordTime int64, trace [16]byte, newID func(*Rule, int64) [16]byte) {
 	var a, b *Episode // the two earliest opened that h may join; k.episodes is in order of opening
 	for _, ep := range k.episodes {
@@ -82,7 +83,8 @@ func (k *Key) merge(a, b *Episode, s *slot, recordTime int64) {
 	if b.Revision > 0 { // an episode opened by this very record was never told to anybody
 		b.Closed, b.Grown = true, false
 		b.Revision++
-		k.memory.events = append(k.memory.events, Emission{Episode: b, MergedInto: a.ID, Cause: CauseMerged, State: topics.StateMerged})
+		k.memory.events = append(k.memory.events,
+			Emission{Episode: b, MergedInto: a.ID, Cause: CauseMerged, State: topics.StateMerged})
 	}
 	a.Count, a.Outcomes = joined.Count, joined.Outcomes
 	a.First, a.Last = first, last
