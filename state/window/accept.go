@@ -7,8 +7,8 @@ const maxEvidence = 100
 
 // Accept counts the event for the rules, which it matches all, and returns the revisions to be emitted, in order: by
 // rule, a merged episode before its survivor, then by crossing. The slice is valid until the next call for a key of
-// the same memory. recordTime is the partition's, grace in ns. newID names an episode by its rule and crossing; trace is
-// the event's trace id.
+// the same memory. recordTime is the partition's, grace in ns. newID names an episode by its rule and crossing; trace
+// is the event's trace id.
 //
 // Afterwards entries and episodes that no accepted event can reach any more are forgotten, and the oldest chunk is
 // folded when the key holds more than MaxEntries.
