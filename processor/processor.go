@@ -70,6 +70,9 @@ func (p *Processor) Run(ctx context.Context) error {
 	}
 	defer p.admin.Close()
 	if err := p.startUp(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // to be interrupted is how it ends
+		}
 		return err
 	}
 	n := min(p.config.Workers, int(p.cluster.partitions))

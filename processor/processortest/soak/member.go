@@ -127,10 +127,16 @@ func (m *member) kill() {
 	m.condition = away
 }
 
-// drain is SIGTERM: the process must end well.
+// drain is SIGTERM: the process must end well. One that has not said anything yet may not have come to the point where
+// it minds signals.
 func (m *member) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	for m.proc.LogTail(1) == "" && m.ended() == nil {
+		if err := pause(ctx, tick); err != nil {
+			return fmt.Errorf("%s says nothing: %w", m.Instance, err)
+		}
+	}
 	err := m.proc.Stop(ctx, syscall.SIGTERM)
 	if err == nil {
 		err = m.proc.Err()
