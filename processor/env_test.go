@@ -48,7 +48,8 @@ type env struct {
 	adm        *kadm.Client
 	engine     *engine.Engine
 	sent       map[int32]int
-	always     func(*Config) // applied to every process; may be nil
+	always     func(*Config)       // applied to every process; may be nil
+	stores     func(*state.Config) // applied to every store; may be nil
 	extra      int
 }
 
@@ -135,7 +136,11 @@ func (e *env) prepare(dir string, change func(*Config)) *process {
 	e.t.Helper()
 	x := &process{e: e, dir: dir, log: &logBook{t: e.t}, reg: prometheus.NewRegistry(), net: &network{}}
 	var err error
-	x.store, err = state.Open(state.Config{Dir: dir, HeadIndex: window.HeadIndex, Now: time.Now})
+	stored := state.Config{Dir: dir, HeadIndex: window.HeadIndex, Now: time.Now, Log: slog.New(x.log)}
+	if e.stores != nil {
+		e.stores(&stored)
+	}
+	x.store, err = state.Open(stored)
 	require.NoError(e.t, err)
 	config := Config{
 		App: "test", Instance: "one", Topics: e.names, Engine: e.engine, Store: x.store,

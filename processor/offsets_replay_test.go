@@ -134,6 +134,9 @@ func TestReplaceState(t *testing.T) {
 		for _, line := range z.log.find("restored") {
 			if line["partition"] == "1" {
 				require.Equal(t, "full", line["mode"], "%v", line)
+				if dir == old {
+					require.Equal(t, "the changelog no longer has the local position", line["why"])
+				}
 			}
 		}
 		require.NoError(t, z.stop())

@@ -31,6 +31,8 @@ type Processor struct {
 	busy      atomic.Int32  // goroutines that judge or prepare
 	standby   *standby
 
+	countKnown atomic.Bool // a seal agrees with the number of partitions
+
 	mu       sync.Mutex // guards what Health reads
 	workers  []*worker
 	warnings []string

@@ -20,8 +20,7 @@ func checkSeal(partition int32, seal *topics.Seal, committed int64, inputID [16]
 			"the state was built from the input topic with id %x, but its id is now %x: it was deleted and created anew",
 			seal.InputTopicID, inputID)
 	case seal.Partitions != partitions:
-		return stopf(partition, CauseCount,
-			"start under a new application id (keys have moved between partitions, so the old state cannot be used)",
+		return stopf(partition, CauseCount, remedyCount,
 			"the state was built with %d partitions of the input topic, but it now has %d", seal.Partitions, partitions)
 	case seal.Partition != partition:
 		return stopf(partition, CauseChangelog, remedyPlan,
