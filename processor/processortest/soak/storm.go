@@ -87,6 +87,11 @@ func Storm(ctx context.Context, cfg StormConfig) (r *StormReport, err error) {
 		return nil, err
 	}
 	if err := s.judged(ctx); err != nil {
+		for _, m := range s.members {
+			if m.here() {
+				err = fmt.Errorf("%w\n%s: %+v", err, m.name, m.proc.Health())
+			}
+		}
 		return nil, err
 	}
 	s.report.Committed = s.changelog.transactions()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +25,8 @@ type stormMember struct {
 	dir  string
 
 	store    *state.Store // nil: it is not here
+	proc     *processor.Processor
+	log      *os.File
 	registry *prometheus.Registry
 	syncs    *syncs
 	cancel   context.CancelFunc
@@ -35,12 +39,15 @@ func (m *stormMember) start(s *storm) (err error) {
 	if m.store, err = state.Open(state.Config{Dir: m.dir, HeadIndex: window.HeadIndex, Now: time.Now}); err != nil {
 		return err
 	}
+	if m.log, err = os.OpenFile(m.dir+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+		return err
+	}
 	m.registry, m.syncs = prometheus.NewRegistry(), &syncs{}
-	p, err := processor.New(processor.Config{
+	m.proc, err = processor.New(processor.Config{
 		App: s.app.ID, Instance: m.name, Kafka: append(s.app.Kafka(), kgo.WithHooks(m.syncs)),
 		Topics: processor.Topics{Input: s.app.Input(), Alerts: s.app.Alerts(), DeadLetter: s.app.DeadLetters(),
 			Changelog: s.app.Changelog(), Seals: s.app.ID + "-seals"},
-		Engine: s.engine, Store: m.store, Registerer: m.registry, Workers: 1, TrustCreateTime: true,
+		Engine: s.engine, Store: m.store, Log: slog.New(slog.NewJSONHandler(m.log, nil)), Registerer: m.registry, Workers: 1, TrustCreateTime: true,
 		Session: session, Heartbeat: 250 * time.Millisecond, Transaction: 4 * time.Second, EndTimeout: 15 * time.Second,
 	})
 	if err != nil {
@@ -48,7 +55,7 @@ func (m *stormMember) start(s *storm) (err error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m.cancel, m.done = cancel, make(chan error, 1)
-	go func() { m.done <- p.Run(ctx) }()
+	go func() { m.done <- m.proc.Run(ctx) }()
 	return nil
 }
 
@@ -64,7 +71,7 @@ func (m *stormMember) stop(ctx context.Context, s *storm) error {
 	case <-time.After(time.Minute):
 		return fmt.Errorf("member %s does not end", m.name)
 	}
-	err = errors.Join(err, m.store.Close())
+	err = errors.Join(err, m.store.Close(), m.log.Close())
 	m.store = nil
 	if err != nil {
 		return err
@@ -72,6 +79,9 @@ func (m *stormMember) stop(ctx context.Context, s *storm) error {
 	leaving := kadm.LeaveGroup(s.app.ID).InstanceIDs(fmt.Sprintf("%s-%s-0", s.app.ID, m.name))
 	if _, err := s.adm.LeaveGroup(ctx, leaving); err != nil {
 		return fmt.Errorf("%s leaves the group: %w", m.name, err)
+	}
+	if n := m.count("tocsin_processor_partition_stops_total"); n > 0 {
+		s.report.fail("member %s stopped %d partitions, see its log %s", m.name, n, m.log.Name())
 	}
 	aborted, replaced := m.count("tocsin_processor_aborts_total"), m.count("tocsin_processor_client_restarts_total")
 	s.report.Rebalances += m.syncs.n.Load()

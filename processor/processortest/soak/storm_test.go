@@ -29,11 +29,13 @@ func TestStorm(t *testing.T) {
 
 func testStorm(t *testing.T, brokers []string, gap float64) {
 	t.Helper()
+	dir, err := os.MkdirTemp("", "tocsin-storm-") //nolint:usetesting // kept after a failure
+	require.NoError(t, err)
 	r, err := Storm(t.Context(), StormConfig{
-		Brokers: brokers, Dir: t.TempDir(), Seed: uint64(number(t, "TOCSIN_SEED", 1)), Every: 2 * time.Second,
+		Brokers: brokers, Dir: dir, Seed: uint64(number(t, "TOCSIN_SEED", 1)), Every: 2 * time.Second,
 		Lasting: time.Duration(number(t, "TOCSIN_STORM", 20)) * time.Second, Rate: number(t, "TOCSIN_RATE", 2000), Say: t.Logf,
 	})
-	require.NoError(t, err)
+	require.NoError(t, err, "logs are in %s", dir)
 	fmt.Printf("%s: %d s, %d joins, %d leaves, %d rebalances gone through, %d events, %d transactions committed, %d aborted, "+
 		"%d clients replaced, longest without a commit %.2f s, %d differences, %d twice\n", t.Name(), r.Seconds, r.Joins, r.Leaves,
 		r.Rebalances, r.Events, r.Committed, r.Aborted, r.Replaced, r.Gap, r.Differences, r.Twice)
@@ -45,4 +47,5 @@ func testStorm(t *testing.T, brokers []string, gap float64) {
 	require.LessOrEqual(t, r.Gap, gap)
 	require.Positive(t, r.Joins)
 	require.Positive(t, r.Leaves)
+	require.NoError(t, os.RemoveAll(dir))
 }
