@@ -5,6 +5,7 @@
 //	worker.go       one client, its partitions, its transactions; client.go has the options
 //	assign.go       partitions come and go; partition.go is one of them; status.go is what others see of it
 //	restore.go      a partition is brought up to date; stall.go explains, seal.go compares
+//	standby.go      partitions of other processes are kept near the end; standby_follow.go is one of them
 //	poll.go         records come in; probe.go measures a batch that cannot be read
 //	judge.go        records go through the engine; prepare.go shares the stateless part among cores
 //	transaction.go  one transaction from begin to its outcome; output.go and deadletter.go make the records
@@ -77,6 +78,13 @@
 //   - A coordinator can drop the markers of a transaction that it ends while a partition has no leader (seen with a
 //     single broker that was killed, or taken for dead: "likely deleted already and hence can be skipped"). The records
 //     there stay open for ever. Restores wait, and name the transaction; what was torn apart, the seal check finds.
+//   - A partition whose state cannot be read from the disk any more is no stop: its transaction is aborted, and it is
+//     restored in full while the others go on. Only when the damage cannot be limited to partitions it stops, and the
+//     next start puts the whole store aside.
+//   - Partitions that were added have neither seal nor offset, like those of a new application. Whether others have
+//     tells them apart (checkCount).
+//   - A standby holds leases of partitions that nobody in this process owns. take, in the callback, only notes that one
+//     is owned now; the restore's goroutine then waits until the lease is free (yield).
 //   - A producer that is fenced may have been fenced by the broker (its transaction took too long) or by another
 //     process of the same name. Only the group can tell: replaced asks it.
 package processor

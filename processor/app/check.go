@@ -192,6 +192,7 @@ func (c *checker) limits() {
 	c.number("processor.restores", int64(p.Restores), 1, 100)
 	c.duration("processor.restore_stall", p.RestoreStall, time.Second, day)
 	c.duration("processor.watch_interval", p.WatchInterval, time.Second, day)
+	c.oneOf("processor.standby", p.Standby, "none", "all")
 	c.size("state.cache_bytes", s.CacheBytes, mib, 64*gib)
 	c.size("state.memtable_bytes", s.MemTableBytes, mib, gib)
 	c.duration("state.flush_interval", s.FlushInterval, time.Second, day)

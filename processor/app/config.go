@@ -103,6 +103,7 @@ type ProcessorConfig struct {
 	Restores           int      `yaml:"restores"`
 	RestoreStall       Duration `yaml:"restore_stall"`
 	WatchInterval      Duration `yaml:"watch_interval"`
+	Standby            string   `yaml:"standby"` // none or all
 }
 
 // StateConfig is about the state on disk.
@@ -239,6 +240,7 @@ func Default() Config {
 			Restores:           processor.DefaultRestores,
 			RestoreStall:       Duration(processor.DefaultStallAfter),
 			WatchInterval:      Duration(processor.DefaultWatchEvery),
+			Standby:            "none",
 		},
 		State: StateConfig{
 			CacheBytes:    state.DefaultCacheBytes,

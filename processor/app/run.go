@@ -206,7 +206,7 @@ func (c *Config) openState(o Options, reg prometheus.Registerer) (*state.Store, 
 	return state.Open(state.Config{
 		Dir: c.stateDir(), CacheBytes: int64(c.State.CacheBytes), MemTableBytes: int64(c.State.MemTableBytes),
 		FlushEvery: time.Duration(c.State.FlushInterval), HeadIndex: window.HeadIndex, Now: o.Now, Log: o.Log,
-		Registerer: reg,
+		Registerer: reg, SetAside: true,
 	})
 }
 
@@ -252,6 +252,7 @@ func openProcessor(
 		EndTimeout:  time.Duration(cfg.Kafka.TransactionWatchdog),
 		Restores:    cfg.Processor.Restores, StallAfter: time.Duration(cfg.Processor.RestoreStall),
 		StateMaxAge: time.Duration(cfg.State.MaxAge), WatchEvery: time.Duration(cfg.Processor.WatchInterval),
+		Standby: cfg.Processor.Standby == "all",
 	})
 	if err != nil {
 		return nil, err
