@@ -84,7 +84,10 @@ func TestEndOutcomes(t *testing.T) {
 			e.sendMany(0, 60)
 			e.drain()
 			c.fault(t, e.cluster)
+			ended := len(seen)
 			e.sendMany(60, 60)
+			require.Eventually(t, func() bool { return len(seen) > ended }, testTimeout, time.Millisecond)
+			e.sendMany(120, 30) // moves the offsets on, should something have been left out
 			e.drain()
 			e.requireExact()
 			require.NoError(t, x.stop())

@@ -108,7 +108,8 @@ func TestTransactionsOnTheWire(t *testing.T) {
 	listed, err := e.adm.ListTopics(t.Context(), e.names.Changelog)
 	require.NoError(t, err)
 	w := newWire(e.cluster, listed[e.names.Changelog].ID)
-	x := e.start(t.TempDir(), func(c *Config) { c.Workers, c.CloseRecords = 1, 40 })
+	// Small transactions, which end between the records of a poll.
+	x := e.start(t.TempDir(), func(c *Config) { c.Workers, c.CloseRecords, c.CloseBytes = 1, 100, 2000 })
 	e.sendMany(0, 150)
 	require.Eventually(t, func() bool { return len(w.commits()) >= 5 }, testTimeout, time.Millisecond)
 	require.NoError(t, x.stop())
