@@ -563,7 +563,8 @@ func TestRestoreOfDamagedState(t *testing.T) {
 	}
 	require.Len(t, full, 1)
 	require.Equal(t, "1", full[0]["partition"])
-	require.Equal(t, whyDamaged, full[0]["why"])
+	// A restore that is begun again, because the group has moved the partition meanwhile, finds nothing.
+	require.Contains(t, []string{whyDamaged, "there is no local state"}, full[0]["why"])
 	require.Empty(t, y.log.find("partition stopped"))
 	for id := range e.partitions {
 		require.NoError(t, y.store.Verify(statePartition(id)))
