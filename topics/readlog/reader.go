@@ -25,8 +25,12 @@ const MaxDecompress = 64 << 20
 
 const defaultStall = time.Minute
 
-// fetchMaxBytes is the size of one fetch answer, compressed. A client holds two.
+// fetchMaxBytes is the size of one fetch answer, compressed, over all partitions. A client holds two.
 const fetchMaxBytes = 4 << 20
+
+// fetchLimit is the size that brokers are told. It is out of reach: each partition has its share of fetchMaxBytes. The
+// in-process broker, when it cuts an answer off at the size of the whole, leaves out which transactions were aborted.
+const fetchLimit = 64 << 20
 
 // Reader reads stretches of one topic.
 type Reader struct {
@@ -63,8 +67,8 @@ func (r *Reader) Read(ctx context.Context, ranges map[int32]Range, add func(*kgo
 		// Markers take up offsets, and one of them is the last record of the log: without them the position would never
 		// be seen to arrive.
 		kgo.KeepControlRecords(),
-		kgo.FetchMaxBytes(fetchMaxBytes),
-		kgo.FetchMaxPartitionBytes(fetchMaxBytes),
+		kgo.FetchMaxBytes(fetchLimit),
+		kgo.FetchMaxPartitionBytes(int32(max(fetchMaxBytes/len(from), 1<<10))),
 		kgo.MaxDecompressBatchBytes(MaxDecompress),
 	)...)
 	if err != nil {

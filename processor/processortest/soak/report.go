@@ -34,15 +34,17 @@ type Report struct {
 	// looked at twice a second.
 	Standstill float64 `json:"standstill"`
 
-	Restores    Restores `json:"restores"`
-	Verdicts    int64    `json:"verdicts"` // records with a verdict, ticks included
-	Alerts      int      `json:"alerts"`
-	Revisions   int      `json:"revisions"`
-	AboveCap    int      `json:"above_cap"` // alerts of which only id and crossing can be compared
-	DeadLetters int      `json:"dead_letters"`
-	Differences int      `json:"differences"` // to the oracle: lost, too many or other
-	Twice       int      `json:"twice"`       // revisions or dead letters that are there twice
-	Failures    []string `json:"failures"`
+	Restores  Restores `json:"restores"`
+	Verdicts  int64    `json:"verdicts"` // records with a verdict, ticks included
+	Alerts    int      `json:"alerts"`
+	Revisions int      `json:"revisions"`
+	AboveCap  int      `json:"above_cap"` // alerts of which only id and crossing can be compared
+	// MissedDuplicates are second deliveries judged as first ones, which can happen for keys above the cap.
+	MissedDuplicates int64    `json:"missed_duplicates"`
+	DeadLetters      int      `json:"dead_letters"`
+	Differences      int      `json:"differences"` // to the oracle: lost, too many or other
+	Twice            int      `json:"twice"`       // revisions or dead letters that are there twice
+	Failures         []string `json:"failures"`
 }
 
 // KillRecord is one fault that killed.

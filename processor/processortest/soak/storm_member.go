@@ -47,7 +47,8 @@ func (m *stormMember) start(s *storm) (err error) {
 		App: s.app.ID, Instance: m.name, Kafka: append(s.app.Kafka(), kgo.WithHooks(m.syncs)),
 		Topics: processor.Topics{Input: s.app.Input(), Alerts: s.app.Alerts(), DeadLetter: s.app.DeadLetters(),
 			Changelog: s.app.Changelog(), Seals: s.app.ID + "-seals"},
-		Engine: s.engine, Store: m.store, Log: slog.New(slog.NewJSONHandler(m.log, nil)), Registerer: m.registry, Workers: 1, TrustCreateTime: true,
+		Engine: s.engine, Store: m.store, Log: slog.New(slog.NewJSONHandler(m.log, nil)), Registerer: m.registry,
+		Workers: 1, TrustCreateTime: true,
 		Session: session, Heartbeat: 250 * time.Millisecond, Transaction: 4 * time.Second, EndTimeout: 15 * time.Second,
 	})
 	if err != nil {
