@@ -63,7 +63,7 @@ func (s *standby) take(id int32) {
 	defer s.mu.Unlock()
 	s.owned[id]++
 	if f := s.followers[id]; f != nil {
-		f.cancel()
+		f.stop()
 	}
 }
 
@@ -92,7 +92,7 @@ func (s *standby) free(id int32) {
 
 // end releases what a follower holds. It may be called twice.
 func (s *standby) end(f *follower) {
-	f.cancel()
+	f.stop()
 	f.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,11 +182,11 @@ func (s *standby) open(ctx context.Context, ids []int32, full bool) (left []int3
 		return nil
 	}
 	for _, id := range ids {
-		f := s.claim(ctx, id)
+		living, f := s.claim(ctx, id)
 		if f == nil {
 			continue
 		}
-		err := f.open(logs[id], full)
+		err := f.open(living, logs[id], full)
 		switch {
 		case err == nil:
 			s.mu.Lock()
@@ -203,25 +203,25 @@ func (s *standby) open(ctx context.Context, ids []int32, full bool) (left []int3
 	return left
 }
 
-// claim makes the follower of a partition, unless somebody else was faster.
-func (s *standby) claim(ctx context.Context, id int32) *follower {
+// claim makes the follower of a partition, unless somebody else was faster, and a context that ends with it.
+func (s *standby) claim(ctx context.Context, id int32) (context.Context, *follower) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.owned[id] > 0 || s.followers[id] != nil {
-		return nil
+		return nil, nil
 	}
-	f := &follower{id: id, proc: s.proc}
-	f.ctx, f.cancel = context.WithCancel(ctx) //nolint:containedctx // it is the follower's life, ended by cancel
+	living, cancel := context.WithCancel(ctx)
+	f := &follower{id: id, proc: s.proc, cancel: cancel}
 	f.health = StandbyHealth{Partition: id, State: StandbyWaiting, Next: -1, Lag: -1}
 	s.followers[id] = f
-	return f
+	return living, f
 }
 
 // fail ends a follower; the partition is tried again later. Its take-over will say what an operator has to know.
 func (s *standby) fail(f *follower, err error) {
-	taken := f.ctx.Err() != nil
+	stopped := f.stopped.Load()
 	s.end(f)
-	if taken {
+	if stopped || errors.Is(err, context.Canceled) {
 		return // by a worker, or the process ends
 	}
 	s.mu.Lock()

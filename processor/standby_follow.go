@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -41,8 +42,9 @@ var (
 type follower struct {
 	id     int32
 	proc   *Processor
-	ctx    context.Context //nolint:containedctx // the follower's life, ended by cancel
-	cancel context.CancelFunc
+	cancel context.CancelFunc // see stop
+
+	stopped atomic.Bool
 
 	// mu is held by whoever uses the lease and the restore; after close both are gone.
 	mu      sync.Mutex
@@ -54,16 +56,22 @@ type follower struct {
 	health   StandbyHealth
 }
 
+// stop ends what the follower does. It does not wait for it; close does.
+func (f *follower) stop() {
+	f.stopped.Store(true)
+	f.cancel()
+}
+
 // open acquires the lease and brings the partition to a position to follow from. Without full it does not restore in
 // full but returns errNeedsFull.
-func (f *follower) open(log readlog.Range, full bool) error {
+func (f *follower) open(ctx context.Context, log readlog.Range, full bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
-		return f.ctx.Err()
+		return context.Canceled
 	}
 	// A worker that has just given the partition up may have its lease for a moment: it is tried again.
-	acquiring, cancel := context.WithTimeout(f.ctx, 10*time.Millisecond)
+	acquiring, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
 	defer cancel()
 	var err error
 	f.lease, err = f.proc.config.Store.Acquire(acquiring, statePartition(f.id), "standby")
@@ -78,7 +86,7 @@ func (f *follower) open(log readlog.Range, full bool) error {
 	var stop *StopError
 	if errors.As(err, &stop) { // the log was looked at before the lease was ours, and may have grown
 		var logs map[int32]readlog.Range
-		if logs, err = readlog.Bounds(f.ctx, f.proc.adm, f.proc.config.Topics.Changelog, f.id); err == nil {
+		if logs, err = readlog.Bounds(ctx, f.proc.adm, f.proc.config.Topics.Changelog, f.id); err == nil {
 			log = logs[f.id]
 			mode, why, err = f.proc.restoreMode(f.lease, log)
 		}
@@ -90,7 +98,7 @@ func (f *follower) open(log readlog.Range, full bool) error {
 		if !full {
 			return errNeedsFull
 		}
-		if err := f.restoreFull(log, why); err != nil {
+		if err := f.restoreFull(ctx, log, why); err != nil {
 			return err
 		}
 	}
@@ -106,7 +114,7 @@ func (f *follower) open(log readlog.Range, full bool) error {
 }
 
 // restoreFull reads the changelog up to its present end.
-func (f *follower) restoreFull(log readlog.Range, why string) error {
+func (f *follower) restoreFull(ctx context.Context, log readlog.Range, why string) error {
 	p := f.proc
 	r, err := f.lease.Restore(state.RestoreConfig{
 		Mode: state.Full, TopicID: p.cluster.changelogID, LogStart: log.From, ChunkBytes: p.config.RestoreChunkBytes,
@@ -125,7 +133,7 @@ func (f *follower) restoreFull(log readlog.Range, why string) error {
 		},
 	}
 	stretch := map[int32]readlog.Range{f.id: {From: r.From(), To: log.To}}
-	err = reader.Read(f.ctx, stretch, func(rec *kgo.Record) error {
+	err = reader.Read(ctx, stretch, func(rec *kgo.Record) error {
 		return r.Add(state.ChangeRecord{Offset: rec.Offset, Key: rec.Key, Value: rec.Value})
 	})
 	if err != nil {
@@ -264,7 +272,7 @@ func (s *standby) turn(cl *kgo.Client, active map[int32]*follower) {
 	}
 	add := make(map[int32]kgo.Offset)
 	for _, f := range fresh {
-		if next := f.get().Next; f.ctx.Err() == nil {
+		if next := f.get().Next; !f.stopped.Load() {
 			active[f.id], add[f.id] = f, kgo.NewOffset().At(next)
 		}
 	}
