@@ -42,8 +42,8 @@ func (w *worker) startRestore(ctx context.Context, id int32) {
 	}()
 }
 
-// damaged takes a partition out of work whose state cannot be read from the disk. It is no stop: nothing is lost, and it
-// is restored from the changelog as soon as its lease is released.
+// damaged takes a partition out of work whose state cannot be read from the disk. It is no stop: nothing is lost, and
+// it is restored from the changelog as soon as its lease is released.
 func (w *worker) damaged(part *partition, why *StopError) {
 	part.err = why
 	part.status.update(func(h *PartitionHealth) { h.State, h.Detail = Restoring, why.Error() })

@@ -73,7 +73,7 @@ func (p *Processor) Run(ctx context.Context) error {
 	defer p.admin.Close()
 	if err := p.startUp(ctx); err != nil {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // to be interrupted is how it ends
+			return nil // to be interrupted is how it ends
 		}
 		return err
 	}

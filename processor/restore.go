@@ -149,7 +149,8 @@ func (w *worker) checkCount(ctx context.Context, id int32, own *topics.Seal) err
 			continue // that partition says what is wrong with it
 		}
 		if seal.Partitions != p.cluster.partitions {
-			return stopf(id, CauseCount, remedyCount, "the partition was added to an input topic of %d partitions: it now has %d",
+			return stopf(id, CauseCount, remedyCount,
+				"the partition was added to an input topic of %d partitions: it now has %d",
 				seal.Partitions, p.cluster.partitions)
 		}
 		p.countKnown.Store(true)
@@ -158,7 +159,8 @@ func (w *worker) checkCount(ctx context.Context, id int32, own *topics.Seal) err
 	return nil
 }
 
-const remedyCount = "start under a new application id (keys have moved between partitions, so the old state cannot be used)"
+const remedyCount = "start under a new application id (keys have moved between partitions, so the old state cannot" +
+	" be used)"
 
 // firstLag notes how far the partition is behind before anything of it is read: a partition without records would
 // never say.
@@ -228,7 +230,7 @@ func (p *Processor) restoreMode(lease *state.Lease, log readlog.Range) (mode sta
 	case err != nil:
 		return 0, "", err
 	case lease.Damage() != nil:
-		return state.Full, whyDamaged, nil
+		return state.Full, whyDamaged, nil //nolint:nilerr // damage is mended by this restore
 	case !ok:
 		return state.Full, "there is no local state", nil
 	case pos.ChangelogTopicID != p.cluster.changelogID:

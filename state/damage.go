@@ -15,11 +15,11 @@ import (
 //
 //   - A read of a partition fails with ErrDamaged, and so does every one after it: the partition has no position from
 //     then on, and a full restore takes out all it had, the damaged blocks with it. The other partitions go on.
-//   - A compaction that fails says only which table it was. All partitions are read through at the next tick of Run, and
-//     those that cannot be read are damaged.
-//   - What cannot be laid at one partition's door (a table that is missing, a manifest that cannot be read, a block that
-//     two partitions share) makes the whole store unusable: with Config.SetAside the next Open puts it aside and begins
-//     with an empty one.
+//   - A compaction that fails says only which table it was. All partitions are read through at the next tick of Run,
+//     and those that cannot be read are damaged.
+//   - What cannot be laid at one partition's door (a table that is missing, a manifest that cannot be read, a block
+//     that two partitions share) makes the whole store unusable: with Config.SetAside the next Open puts it aside and
+//     begins with an empty one.
 
 // brokenMark is a file that says the store is not to be opened any more: it was left by a wipe that failed.
 const brokenMark = "BROKEN"
@@ -79,8 +79,8 @@ func (l *Lease) checked(err error) error {
 	return fmt.Errorf("%w: %w", ErrDamaged, err)
 }
 
-// wipe takes out all that a damaged partition has on disk, so that nobody meets the damaged blocks again: neither a read
-// nor a compaction. It is durable at once.
+// wipe takes out all that a damaged partition has on disk, so that nobody meets the damaged blocks again: neither a
+// read nor a compaction. It is durable at once.
 func (l *Lease) wipe() error {
 	if err := l.live(); err != nil {
 		return err

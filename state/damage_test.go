@@ -213,7 +213,7 @@ func TestDropDamaged(t *testing.T) {
 
 // TestDamagedStore: what cannot be laid at one partition's door costs the store, if it may be put aside.
 func TestDamagedStore(t *testing.T) {
-	all := func(d *damaged, t *testing.T, suffix string, how func(name string)) {
+	all := func(t *testing.T, d *damaged, suffix string, how func(name string)) {
 		t.Helper()
 		names := d.files(t, suffix)
 		require.NotEmpty(t, names)
@@ -223,17 +223,20 @@ func TestDamagedStore(t *testing.T) {
 	}
 	for name, break1 := range map[string]func(t *testing.T, d *damaged){
 		"table cut off": func(t *testing.T, d *damaged) {
-			all(d, t, ".sst", func(name string) {
+			t.Helper()
+			all(t, d, ".sst", func(name string) {
 				b, err := d.fs.UnsafeGetFileDataBuffer(name)
 				require.NoError(t, err)
 				d.write(t, name, bytes.Clone(b[:len(b)/2]))
 			})
 		},
 		"table gone": func(t *testing.T, d *damaged) {
-			all(d, t, ".sst", func(name string) { require.NoError(t, d.fs.Remove(name)) })
+			t.Helper()
+			all(t, d, ".sst", func(name string) { require.NoError(t, d.fs.Remove(name)) })
 		},
 		"end of a table": func(t *testing.T, d *damaged) { // where its blocks are listed
-			all(d, t, ".sst", func(name string) {
+			t.Helper()
+			all(t, d, ".sst", func(name string) {
 				b, err := d.fs.UnsafeGetFileDataBuffer(name)
 				require.NoError(t, err)
 				b = bytes.Clone(b)
@@ -244,7 +247,8 @@ func TestDamagedStore(t *testing.T) {
 			})
 		},
 		"manifest": func(t *testing.T, d *damaged) {
-			all(d, t, "MANIFEST", func(name string) {
+			t.Helper()
+			all(t, d, "MANIFEST", func(name string) {
 				b, err := d.fs.UnsafeGetFileDataBuffer(name)
 				require.NoError(t, err)
 				if b = bytes.Clone(b); len(b) > 0 {
@@ -254,9 +258,11 @@ func TestDamagedStore(t *testing.T) {
 			})
 		},
 		"marker gone": func(t *testing.T, d *damaged) {
-			all(d, t, "marker.", func(name string) { require.NoError(t, d.fs.Remove(name)) })
+			t.Helper()
+			all(t, d, "marker.", func(name string) { require.NoError(t, d.fs.Remove(name)) })
 		},
 		"block of two partitions": func(t *testing.T, d *damaged) {
+			t.Helper()
 			// Where the position of partition 1 is: the last entries of partition 0 lie in the same block. At the start it is
 			// still good, and it is not kept in memory. To take the one partition out would take the other with it.
 			d.cfg.CacheBytes = 1
@@ -276,6 +282,7 @@ func TestDamagedStore(t *testing.T) {
 			require.NoError(t, s.Close())
 		},
 		"block of two partitions, met by a restore in full": func(t *testing.T, d *damaged) {
+			t.Helper()
 			d.cfg.CacheBytes = 1
 			s, err := Open(d.cfg)
 			require.NoError(t, err)
@@ -323,8 +330,8 @@ func TestDamagedStore(t *testing.T) {
 			require.NoError(t, s.Close())
 
 			// Once more: what was put aside before goes.
-			all(d, t, ".sst", func(name string) { require.NoError(t, d.fs.Remove(name)) })
-			s = openStore(t, d.cfg)
+			all(t, d, ".sst", func(name string) { require.NoError(t, d.fs.Remove(name)) })
+			openStore(t, d.cfg)
 			again, err := d.fs.List(path.Join(d.cfg.Dir, asideDir))
 			require.NoError(t, err)
 			require.NotEqual(t, aside, again)

@@ -67,7 +67,7 @@ func FuzzRestore(f *testing.F) {
 			if err != nil || seal {
 				continue
 			}
-			require.EqualValues(t, m.seal.Sequence, got.Seal.Sequence)
+			require.Equal(t, m.seal.Sequence, got.Seal.Sequence)
 			requireState(t, c.store, p1, m.live)
 		}
 	})
