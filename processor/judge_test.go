@@ -39,7 +39,10 @@ func TestPollAheadIsCaught(t *testing.T) {
 				p := x.waitStopped(0, CauseBackwards)
 				require.Contains(t, p.Detail, "input offset")
 			} else {
-				e.drain()
+				require.Eventually(t, func() bool {
+					return e.committed()[0] == 130 || x.partition(0).State == Stopped
+				}, testTimeout, 10*time.Millisecond)
+				require.NotEqual(t, Stopped, x.partition(0).State, x.partition(0).Detail)
 				e.requireExact()
 			}
 			require.NoError(t, x.stop())

@@ -2,10 +2,12 @@ package processor
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -122,4 +124,69 @@ func TestTransactionsOnTheWire(t *testing.T) {
 			require.Equal(t, []int64{next}, txn.sealed[p], "transaction %d partition %d: the seal and the offset", i, p)
 		}
 	}
+}
+
+// A transaction that ends between the records of a poll is aborted. What was polled and not judged comes again too, of
+// partitions that had no part in the transaction as well.
+func TestAbortGivesBackWhatWasPolled(t *testing.T) {
+	e := newEnv(t, 4)
+	e.sendMany(0, 60) // one poll brings of every partition
+	refused := false
+	e.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.IllegalGeneration, Count: -1,
+		When: func(r kmsg.Request) bool {
+			once := !refused && len(r.(*kmsg.TxnOffsetCommitRequest).Topics[0].Partitions) < 4
+			refused = refused || once
+			return once
+		}})
+	var aborted atomic.Int64
+	x := e.start(t.TempDir(), func(c *Config) {
+		c.Workers, c.CloseBytes = 1, 1000
+		c.Probe = func(at Point, _ int32) {
+			if at == PointAborted {
+				aborted.Add(1)
+			}
+		}
+	})
+	require.Eventually(t, func() bool { return aborted.Load() > 0 }, testTimeout, time.Millisecond)
+	e.sendMany(60, 60) // moves the offsets on, should something have been left out
+	e.drain()
+	e.requireExact()
+	require.NoError(t, x.stop())
+}
+
+// Offsets that a transaction has pending are not read past: what it commits may be in the changelog by the time that is
+// read. The restore waits and names the transaction.
+func TestPendingOffsetsAreWaitedFor(t *testing.T) {
+	e := newEnv(t, 1)
+	x := e.start(t.TempDir(), nil)
+	e.sendMany(0, 60)
+	e.drain()
+	require.NoError(t, x.stop())
+	e.leave()
+	hung, err := kgo.NewClient(kgo.SeedBrokers(e.addrs...), kgo.TransactionalID("hung-one"),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionTimeout(time.Minute))
+	require.NoError(t, err)
+	defer hung.Close()
+	require.NoError(t, hung.BeginTransaction())
+	require.NoError(t, hung.ProduceSync(t.Context(), &kgo.Record{Topic: e.names.Alerts, Value: []byte("x")}).FirstErr())
+	listed, err := e.adm.ListTopics(t.Context(), e.names.Input)
+	require.NoError(t, err)
+	s := &session{cl: hung, group: "test", txnID: "hung-one", generation: -1, input: e.names.Input,
+		inputID: listed[e.names.Input].ID}
+	require.NoError(t, s.commitOffsets(t.Context(), []offset{{partition: 0, next: 7, epoch: -1}}))
+
+	y := e.start(x.dir, func(c *Config) { c.StallAfter = 300 * time.Millisecond })
+	var p PartitionHealth
+	require.Eventually(t, func() bool {
+		p = y.partition(0)
+		return p.State == Running || p.State == Stopped || p.Detail != ""
+	}, testTimeout, time.Millisecond)
+	require.Equal(t, Restoring, p.State, p.Detail)
+	require.Contains(t, p.Detail, "pending offset")
+	require.NoError(t, hung.EndTransaction(t.Context(), kgo.TryAbort))
+	y.waitRunning(1)
+	e.sendMany(60, 10)
+	e.drain()
+	e.requireExact()
+	require.NoError(t, y.stop())
 }
