@@ -72,6 +72,11 @@ endif
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	@.ci/fuzz.sh $(FUZZTIME)
 
+.PHONY: mutants
+mutants: setup ## put faults into the code, one at a time: a test must see each (MUTANT=name,… for some; TABLE=1 writes it down)
+	go run ./processor/processortest/mutants $(if $(MUTANT),-only $(MUTANT)) $(if $(PART),-part $(PART)) \
+	  $(if $(TABLE),-table $(CURDIR)/bench/results/mutants.md)
+
 .PHONY: bench
 bench: setup ## benchmarks of all packages, then the load program against the real Kafka
 	go test -run '^$$' -bench . -benchmem $(PKG)

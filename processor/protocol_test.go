@@ -130,24 +130,33 @@ func TestTransactionsOnTheWire(t *testing.T) {
 // partitions that had no part in the transaction as well.
 func TestAbortGivesBackWhatWasPolled(t *testing.T) {
 	e := newEnv(t, 4)
-	e.sendMany(0, 60) // one poll brings of every partition
-	refused := false
-	e.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.IllegalGeneration, Count: -1,
-		When: func(r kmsg.Request) bool {
-			once := !refused && len(r.(*kmsg.TxnOffsetCommitRequest).Topics[0].Partitions) < 4
-			refused = refused || once
-			return once
-		}})
-	var aborted atomic.Int64
-	x := e.start(t.TempDir(), func(c *Config) {
+	var x *process
+	var refuse, refused, aborted atomic.Bool
+	sent := make(chan struct{})
+	x = e.prepare(t.TempDir(), func(c *Config) {
 		c.Workers, c.CloseBytes = 1, 1000
-		c.Probe = func(at Point, _ int32) {
-			if at == PointAborted {
-				aborted.Add(1)
+		c.Probe = func(at Point, _ int32) { // on the goroutine of the worker
+			switch at {
+			case PointBegin:
+				<-sent // so that one poll brings of every partition
+			case PointOffsets:
+				for _, p := range x.p.workers[0].batch.pending {
+					if !p.part.touched {
+						refuse.Store(true)
+					}
+				}
+			case PointAborted:
+				aborted.Store(true)
 			}
 		}
 	})
-	require.Eventually(t, func() bool { return aborted.Load() > 0 }, testTimeout, time.Millisecond)
+	e.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.IllegalGeneration, Count: -1,
+		When: func(kmsg.Request) bool { return refuse.Load() && !refused.Swap(true) }})
+	x.run()
+	x.waitRunning(4)
+	e.sendMany(0, 60)
+	close(sent)
+	require.Eventually(t, func() bool { return aborted.Load() }, testTimeout, time.Millisecond)
 	e.sendMany(60, 60) // moves the offsets on, should something have been left out
 	e.drain()
 	e.requireExact()
