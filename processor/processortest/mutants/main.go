@@ -137,7 +137,8 @@ func (r *result) line() string {
 func markdown(results []result, took time.Duration) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Mutants\n\nFaults put into the code one at a time, and the tests that fail with them. `make "+
-		"mutants` writes this page: %d mutants in\n%s on %d cores, builds included; %s.\n\n", len(results), took.Round(time.Second),
+		"mutants` writes this page: %d mutants in\n%s on %d cores, builds included; %s.\n\n", len(results),
+		took.Round(time.Second),
 		runtime.NumCPU(), runtime.Version())
 	b.WriteString("| mutant | what it would break | where | caught by |\n|---|---|---|---|\n")
 	for i := range results {

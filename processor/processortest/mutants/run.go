@@ -90,7 +90,8 @@ func (r *runner) try(ctx context.Context, m *mutant) (res result) {
 }
 
 // timedOut matches what tests and the testing package say when they have waited in vain.
-var timedOut = regexp.MustCompile(`panic: test timed out|Condition never satisfied|virtual time stands still|waited in vain`)
+var timedOut = regexp.MustCompile(
+	`panic: test timed out|Condition never satisfied|virtual time stands still|waited in vain`)
 
 // overlay writes the patched files and the list that the compiler wants.
 func (r *runner) overlay(m *mutant) (string, error) {
