@@ -1,7 +1,7 @@
 // Mutants proves that the tests see what they are there for. Each file in testdata is a fault, as somebody could make
 // it: a patch of a few lines with a header that names the test which must fail. The program puts the faults into the
-// code one at a time, builds that test with them, runs it, and wants to see it fail for the reason stated. A mutant that
-// survives, does not compile, or is only noticed because a test ran out of time, is an error.
+// code one at a time, builds that test with them, runs it, and wants to see it fail for the reason stated. A mutant
+// that survives, does not compile, or is only noticed because a test ran out of time, is an error.
 //
 //	make mutants                      all of them
 //	make mutants TABLE=1              and writes bench/results/mutants.md
