@@ -527,6 +527,9 @@ func (e *env) sendWide(second, principals int) {
 // loudly, and nothing is judged wrongly; the others go on. What concerns the whole store costs the whole store.
 func TestRestoreOfDamagedState(t *testing.T) {
 	e := newEnv(t, 3)
+	e.always = func(c *Config) { // many keys, and perhaps a slow machine
+		c.CloseRecords, c.Session, c.Transaction, c.EndTimeout = 500, 40*time.Second, 20*time.Second, 40*time.Second
+	}
 	x := e.start(t.TempDir(), nil)
 	e.sendMany(0, 60)
 	e.sendWide(60, 2000)
