@@ -499,6 +499,8 @@ func TestDropAndPrune(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []Partition{{0, 0}}, dropped)
 	require.NoError(t, s.Flush())
+	// A compaction between the two estimates would change the second: let there be nothing left to compact.
+	require.NoError(t, s.db.Compact(t.Context(), []byte{0}, []byte{0xff, 0xff}, false))
 	infos, err = s.Partitions()
 	require.NoError(t, err)
 	require.Len(t, infos, 3)
