@@ -72,6 +72,9 @@ func (p *Processor) newGroupClient(ctx context.Context, worker int, calls groupC
 			}
 			return batchBytes
 		}),
+		// A batch is sent when it is full or the transaction ends. Sent any earlier, the few alerts and dead letters of a
+		// transaction would come as a request each, of which every one costs the brokers as much as a full one.
+		kgo.ProducerLinger(time.Minute),
 		kgo.MaxBufferedRecords(1<<20), // a transaction is bounded by its own limits; blocking in produce would deadlock none
 	)
 	if p.cluster.version1 {
