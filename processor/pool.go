@@ -1,6 +1,8 @@
 package processor
 
 import (
+	"encoding/binary"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,17 +24,32 @@ func newPool() *pool {
 }
 
 const (
-	// expansion is how much larger than its compressed form a batch is taken to be. Too little costs a new slice, which
-	// then takes its place here.
+	// expansion is how much larger than its compressed form a batch is taken to be when it does not say. Too little costs
+	// a new slice, which then takes its place here.
 	expansion = 4
 	// Slices are made in multiples of these, so that one fits where another was: bytes, and records.
-	bytesStep   = 64 << 10
-	recordsStep = 256
+	bytesStep   = 16 << 10
+	recordsStep = 64
 )
 
 // GetDecompressBytes implements kgo.PoolDecompressBytes.
-func (p *pool) GetDecompressBytes(compressed []byte, _ kgo.CompressionCodecType) []byte {
-	return p.bytes.get(expansion*len(compressed), bytesStep)
+func (p *pool) GetDecompressBytes(compressed []byte, codec kgo.CompressionCodecType) []byte {
+	n := expansion * len(compressed)
+	if codec == kgo.CodecSnappy {
+		n = snappySize(compressed, n)
+	}
+	return p.bytes.get(n, bytesStep)
+}
+
+// snappySize is what a Snappy block says of its size, where that is possible; else the guess. The framing of Java's
+// clients begins with a byte that reads as a size, too: only a guess is lost by it.
+func snappySize(compressed []byte, guess int) int {
+	const most = 32 // times: no Snappy block expands as much
+	size, n := binary.Uvarint(compressed)
+	if n <= 0 || size < uint64(len(compressed)/2) || size > uint64(most*len(compressed)) {
+		return guess
+	}
+	return int(size)
 }
 
 // PutDecompressBytes implements kgo.PoolDecompressBytes.
@@ -49,38 +66,47 @@ type shelf[T any] struct {
 	mu    sync.Mutex
 	most  int // total capacity, in elements
 	total int
-	free  [][]T
+	free  [][]T // the one unused for longest first
 }
 
-// get takes the smallest slice of at least that capacity, or makes one, larger by up to a step.
+// get takes the smallest slice that fits, or makes one, larger by up to a step. One of more than twice the size does
+// not fit: it will be missed by whoever needs it.
 func (s *shelf[T]) get(n, step int) []T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	n = max((n+step-1)/step, 1) * step
 	best := -1
 	for i, f := range s.free {
-		if cap(f) >= n && (best < 0 || cap(f) < cap(s.free[best])) {
+		if cap(f) >= n && cap(f) <= 2*n && (best < 0 || cap(f) < cap(s.free[best])) {
 			best = i
 		}
 	}
 	if best < 0 {
-		return make([]T, 0, (n+step-1)/step*step)
+		return make([]T, 0, n)
 	}
-	got, last := s.free[best], len(s.free)-1
-	s.free[best], s.free[last] = s.free[last], nil
-	s.free = s.free[:last]
-	s.total -= cap(got)
+	got := s.free[best]
+	s.remove(best)
 	return got[:0]
 }
 
 // maxShelf bounds the number of slices, so that a search stays short.
-const maxShelf = 64
+const maxShelf = 256
 
+// put keeps b, in the place of what has been unused for longest.
 func (s *shelf[T]) put(b []T) {
+	if cap(b) > s.most {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.free) == maxShelf || s.total+cap(b) > s.most {
-		return
+	for len(s.free) == maxShelf || s.total+cap(b) > s.most {
+		s.remove(0)
 	}
 	s.free = append(s.free, b)
 	s.total += cap(b)
+}
+
+func (s *shelf[T]) remove(i int) {
+	s.total -= cap(s.free[i])
+	s.free = slices.Delete(s.free, i, i+1)
 }

@@ -1,8 +1,10 @@
 package processor
 
 import (
+	"bytes"
 	"testing"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -10,25 +12,42 @@ import (
 func TestPool(t *testing.T) {
 	t.Parallel()
 	p := newPool()
-	b := p.GetDecompressBytes(make([]byte, 100_000), kgo.CodecSnappy)
+	b := p.GetDecompressBytes(make([]byte, 100_000), kgo.CodecLz4)
 	require.Empty(t, b)
-	require.Equal(t, 458_752, cap(b), "four times, in whole steps")
+	require.Equal(t, 409_600, cap(b), "four times, in whole steps")
 	p.PutDecompressBytes(b)
-	require.Equal(t, 458_752, cap(p.GetDecompressBytes(make([]byte, 80_000), kgo.CodecSnappy)), "the one that came back")
-	require.Equal(t, bytesStep, cap(p.GetDecompressBytes([]byte("x"), kgo.CodecSnappy)), "a new one")
+	require.Equal(t, 409_600, cap(p.GetDecompressBytes(make([]byte, 80_000), kgo.CodecLz4)), "the one that came back")
+	p.PutDecompressBytes(b)
+	require.Equal(t, bytesStep, cap(p.GetDecompressBytes([]byte("x"), kgo.CodecLz4)),
+		"a new one: the large one will be missed")
 
-	small, large := make([]kgo.Record, 10), make([]kgo.Record, 300)
+	text := bytes.Repeat([]byte("a Snappy block says how large it is. "), 3000)
+	require.Equal(t, 114_688, cap(p.GetDecompressBytes(s2.EncodeSnappy(nil, text), kgo.CodecSnappy)))
+	require.Equal(t, bytesStep, cap(p.GetDecompressBytes([]byte{0xff, 0xff, 0xff, 0xff, 0x0f, 0}, kgo.CodecSnappy)),
+		"what nothing of that length can hold is not believed")
+	require.Equal(t, bytesStep, cap(p.GetDecompressBytes(nil, kgo.CodecSnappy)))
+
+	small, large := make([]kgo.Record, 64), make([]kgo.Record, 100)
 	p.PutRecords(large)
 	p.PutRecords(small)
-	require.Equal(t, 10, cap(p.GetRecords(5)), "the smallest that will do")
-	require.Equal(t, 300, cap(p.GetRecords(11)))
+	require.Equal(t, 64, cap(p.GetRecords(5)), "the smallest that will do")
+	require.Equal(t, 100, cap(p.GetRecords(11)))
 	require.Equal(t, recordsStep, cap(p.GetRecords(11)))
+}
 
+func TestPoolIsBounded(t *testing.T) {
+	t.Parallel()
+	p := newPool()
 	for range 2 * maxShelf {
 		p.PutDecompressBytes(make([]byte, 1))
 	}
 	require.Len(t, p.bytes.free, maxShelf)
-	p.bytes.free = nil
+	for i := range 20 {
+		p.PutDecompressBytes(make([]byte, 1<<20+i))
+	}
+	require.LessOrEqual(t, p.bytes.total, poolBytes)
+	require.Len(t, p.bytes.free, 15)
+	require.Equal(t, 1<<20+5, cap(p.bytes.free[0]), "the ones unused for longest have gone")
 	p.PutDecompressBytes(make([]byte, poolBytes+1))
-	require.Empty(t, p.bytes.free, "more than the pool may keep")
+	require.Len(t, p.bytes.free, 15, "more than the pool may keep")
 }

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// machine is how much CPU time has been used: by a process (0: none of ours) and by all together. Zero where the system
-// does not tell.
-type machine struct{ process, all time.Duration }
+// machine is how much CPU time has been used: by a process (0: none of ours), by all together, and by the host for
+// others while we would have run (steal). Zero where the system does not tell.
+type machine struct{ process, all, stolen time.Duration }
 
 // tick is the unit of Linux's /proc: USER_HZ is 100 on every platform that Go runs on.
 const tick = 10 * time.Millisecond
@@ -26,7 +26,9 @@ func readMachine(pid int) machine {
 	}
 	if b, err := os.ReadFile("/proc/stat"); err == nil {
 		line, _, _ := bytes.Cut(b, []byte("\n"))
-		m.all = ticks(bytes.Fields(line), 1, 2, 3, 6, 7) // user, nice, system, irq, softirq
+		fields := bytes.Fields(line)
+		m.all = ticks(fields, 1, 2, 3, 6, 7) // user, nice, system, irq, softirq
+		m.stolen = ticks(fields, 8)
 	}
 	return m
 }

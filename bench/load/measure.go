@@ -41,6 +41,7 @@ type sample struct {
 
 	Broker time.Duration // CPU time of the broker, when it is ours
 	Others time.Duration // CPU time of everything else on the machine: disturbance
+	Stolen time.Duration // CPU time that the machine's host gave to others: disturbance that cannot be seen otherwise
 }
 
 func (s *sample) rate() float64 { return float64(s.Events) / s.Total.Seconds() }
@@ -59,6 +60,7 @@ func (s *sample) brokerPerMillion() float64 { return s.Broker.Seconds() / float6
 
 // disturbed is how many cores something else had.
 func (s *sample) disturbed() float64 { return s.Others.Seconds() / s.Total.Seconds() }
+func (s *sample) stolen() float64    { return s.Stolen.Seconds() / s.Total.Seconds() }
 
 // cpuPerMillion is CPU seconds per million events.
 func (s *sample) cpuPerMillion() float64 { return s.CPU.Seconds() / float64(s.Events) * 1e6 }
@@ -115,6 +117,7 @@ func measure(ctx context.Context, s settings, bin string, stall time.Duration) (
 	out.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	after := readMachine(s.BrokerPID)
 	out.Broker = after.process - before.process
+	out.Stolen = after.stolen - before.stolen
 	out.Others = max(after.all-before.all-out.Broker-out.CPU, 0)
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		out.PeakRSS = usage.Maxrss << 10 // Linux counts KiB

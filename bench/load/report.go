@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// report shows each run and, of each kind, medians with the lowest and highest value, and their ratio.
+// report shows each run and, of each kind, medians with the lowest and highest value; and the same of the ratios of the
+// two kinds within each round, for a shared machine is another one a minute later.
 func report(samples []sample) string {
 	var b strings.Builder
 	b.WriteString(" run   events  seconds  to first commit  events/s  steady/s  CPU s/million  broker CPU  peak RSS MB" +
-		"  other cores\n")
+		"  other cores  stolen\n")
 	for i := range samples {
 		s := &samples[i]
-		fmt.Fprintf(&b, "%4s %8d %8.2f %16.2f %9.0f %9.0f %14.3f %11.3f %12.0f %12.2f\n", s.Kind, s.Events, s.Total.Seconds(),
-			s.First.Seconds(), s.rate(), s.steady(), s.cpuPerMillion(), s.brokerPerMillion(), s.megabytes(), s.disturbed())
+		fmt.Fprintf(&b, "%4s %8d %8.2f %16.2f %9.0f %9.0f %14.3f %11.3f %12.0f %12.2f %7.2f\n", s.Kind, s.Events, s.Total.Seconds(),
+			s.First.Seconds(), s.rate(), s.steady(), s.cpuPerMillion(), s.brokerPerMillion(), s.megabytes(), s.disturbed(), s.stolen())
 	}
 	b.WriteByte('\n')
-	of := func(kind string, value func(*sample) float64) spread {
-		var v []float64
+	of := func(kind string, value func(*sample) float64) (v []float64) {
 		for i := range samples {
 			if samples[i].Kind == kind {
 				v = append(v, value(&samples[i]))
 			}
 		}
-		return spreadOf(v)
+		return v
 	}
 	for _, row := range []struct {
 		name, format string
@@ -37,10 +37,12 @@ func report(samples []sample) string {
 		{"peak RSS MB", "%.0f", (*sample).megabytes},
 	} {
 		job, bare := of("job", row.value), of("bare", row.value)
-		fmt.Fprintf(&b, "%-16s job %s  bare %s", row.name, job.text(row.format), bare.text(row.format))
-		if job.n > 0 && bare.n > 0 {
-			fmt.Fprintf(&b, "  job/bare %.2f", job.median/bare.median)
+		var ratios []float64
+		for i := range min(len(job), len(bare)) {
+			ratios = append(ratios, job[i]/bare[i])
 		}
+		fmt.Fprintf(&b, "%-16s job %s  bare %s  job/bare %s", row.name, spreadOf(job).text(row.format),
+			spreadOf(bare).text(row.format), spreadOf(ratios).text("%.2f"))
 		b.WriteByte('\n')
 	}
 	return b.String()
