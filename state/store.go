@@ -113,16 +113,16 @@ func Open(cfg Config) (*Store, error) {
 		return s, nil
 	}
 	if !cfg.SetAside || cfg.ReadOnly || !unusable(err) {
-		return nil, explainOpen(err)
+		return nil, fmt.Errorf("open state in %s: %w", cfg.Dir, explainOpen(err))
 	}
 	aside, asideErr := setAside(&cfg)
 	if asideErr != nil {
-		return nil, errors.Join(err, fmt.Errorf("put it aside: %w", asideErr))
+		return nil, fmt.Errorf("open state in %s: %w", cfg.Dir, errors.Join(err, fmt.Errorf("put it aside: %w", asideErr)))
 	}
 	cfg.Log.Error("the state on disk is damaged and was put aside; every partition is restored in full from its changelog",
 		"damaged", aside, "error", err)
 	if s, err = open(cfg); err != nil {
-		return nil, explainOpen(err)
+		return nil, fmt.Errorf("open state in %s: %w", cfg.Dir, explainOpen(err))
 	}
 	s.wasSetAside = true
 	return s, nil
@@ -137,26 +137,26 @@ func open(cfg Config) (*Store, error) {
 		idle:    make(chan struct{}),
 	}
 	if err := s.openable(); err != nil {
-		return nil, fmt.Errorf("open state in %s: %w", cfg.Dir, err)
+		return nil, err
 	}
 	opts, release := s.options()
 	s.tableOptions = opts.MakeWriterOptions(0, pebbleFormat.MaxTableFormat())
 	db, err := pebble.Open(cfg.Dir, opts)
 	release()
 	if err != nil {
-		return nil, fmt.Errorf("open state in %s: %w", cfg.Dir, err)
+		return nil, err
 	}
 	s.db = db
 	if err := s.checkFormat(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open state in %s: %w", cfg.Dir, err), db.Close())
+		return nil, errors.Join(err, db.Close())
 	}
 	if !cfg.ReadOnly {
 		if err := s.removeOrphans(); err != nil {
-			return nil, errors.Join(fmt.Errorf("open state in %s: %w", cfg.Dir, err), db.Close())
+			return nil, errors.Join(err, db.Close())
 		}
 	}
 	if s.metrics, err = newMetrics(s, cfg.Registerer); err != nil {
-		return nil, errors.Join(fmt.Errorf("open state in %s: %w", cfg.Dir, err), db.Close())
+		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
 }
