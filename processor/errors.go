@@ -3,6 +3,8 @@ package processor
 import (
 	"errors"
 	"fmt"
+
+	"tocsin/topics"
 )
 
 // ErrFenced is returned by [Processor.Run] when another process uses the same instance name: the group has given this
@@ -31,6 +33,7 @@ const (
 	CauseOutOfRange Cause = "out_of_range" // the committed offset is not in the log any more
 	CauseBackwards  Cause = "backwards"    // an input offset came twice within one assignment
 	CauseState      Cause = "state"        // the state cannot be read
+	CauseFormat     Cause = "format"       // the state is in a format that this build does not read
 	CauseInternal   Cause = "internal"     // the engine failed: a bug
 )
 
@@ -59,6 +62,19 @@ func (e *StopError) Error() string {
 func (e *StopError) Unwrap() error { return e.Err }
 
 const remedyPlan = "run `tocsin offsets plan` to see the ways out, then `tocsin offsets apply`"
+
+const remedyFormat = "run the build that wrote it, or a newer one, on every process: the partition goes on where it" +
+	" stopped; nothing is lost (deploy/docs/upgrade.md)"
+
+// stopFormat stops a partition whose state takes another build; nil when err is something else.
+func stopFormat(partition int32, err error) *StopError {
+	var format *topics.FormatError
+	if !errors.As(err, &format) {
+		return nil
+	}
+	return &StopError{Partition: partition, Cause: CauseFormat, Err: err, Remedy: remedyFormat,
+		Detail: "its state is written in a format that this build does not read"}
+}
 
 func stopf(partition int32, cause Cause, remedy, format string, args ...any) *StopError {
 	return &StopError{Partition: partition, Cause: cause, Remedy: remedy, Detail: fmt.Sprintf(format, args...)}

@@ -107,6 +107,9 @@ func (w *worker) judgeChunk(
 }
 
 func engineError(partition int32, offset int64, err error) error {
+	if stop := stopFormat(partition, err); stop != nil {
+		return stop
+	}
 	stop := stopf(partition, CauseState, "see the log; `tocsin state inspect` checks the state",
 		"input offset %d cannot be judged", offset)
 	stop.Err = err

@@ -36,6 +36,9 @@ func (w *worker) restore(ctx context.Context, part *partition) {
 	for {
 		err := w.restoreOnce(ctx, part)
 		var stop *StopError
+		if format := stopFormat(part.id, err); format != nil {
+			err = format
+		}
 		switch {
 		case err == nil:
 			w.handOver(part)
@@ -192,6 +195,9 @@ func (w *worker) stableOffset(ctx context.Context, input string, partition int32
 }
 
 func stopState(partition int32, err error) *StopError {
+	if stop := stopFormat(partition, err); stop != nil {
+		return stop
+	}
 	return &StopError{Partition: partition, Cause: CauseState, Detail: "the state cannot be read", Err: err,
 		Remedy: "move the state folder away and start again: the state is restored from the changelog"}
 }

@@ -91,7 +91,7 @@ func BenchmarkRestore(b *testing.B) {
 			var cpu time.Duration
 			for b.Loop() {
 				b.StopTimer()
-				s := openStore(b, Config{Dir: b.TempDir(), HeadIndex: toyIndex, Now: time.Now})
+				s := openStore(b, Config{Dir: b.TempDir(), HeadIndex: toyIndex, CheckFormat: toyFormat, Now: time.Now})
 				l := acquire(b, s, p0)
 				if mode == Tail {
 					_, err := (&log{}).feedEmpty(l)
@@ -140,7 +140,7 @@ func (l *log) feedEmpty(lease *Lease) (Result, error) {
 func BenchmarkApply(b *testing.B) {
 	for _, size := range []int{10, 1000, 10_000} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			s := openStore(b, Config{Dir: b.TempDir(), HeadIndex: toyIndex, Now: time.Now})
+			s := openStore(b, Config{Dir: b.TempDir(), HeadIndex: toyIndex, CheckFormat: toyFormat, Now: time.Now})
 			l := acquire(b, s, p0)
 			e := newBenchEngine()
 			var changed, applied, cpu time.Duration

@@ -23,10 +23,10 @@ type Digest struct {
 //
 //	SHA-256(for each record: uvarint len(key) ‖ key ‖ uvarint len(value) ‖ value)
 //
-// It does not depend on how the state came about: applied, restored or replayed from the input, the same live state has
-// the same digest.
+// with the values in their canonical format. It does not depend on how the state came about: applied, restored or
+// replayed from the input, by a build that writes this format or that, the same live state has the same digest.
 func (s *Store) Digest(p Partition, live func(window.Index) bool) (Digest, error) {
-	d := digester{hash: sha256.New(), live: live, index: s.cfg.HeadIndex}
+	d := digester{hash: sha256.New(), live: live, index: s.cfg.HeadIndex, canonical: s.cfg.Canonical}
 	if err := s.Visit(p, d.add); err != nil {
 		return Digest{}, fmt.Errorf("digest partition %s: %w", p, err)
 	}
@@ -35,13 +35,14 @@ func (s *Store) Digest(p Partition, live func(window.Index) bool) (Digest, error
 }
 
 type digester struct {
-	hash  hash.Hash
-	live  func(window.Index) bool
-	index func([]byte) (window.Index, error)
-	key   []byte // group key of the last head
-	in    bool   // it is live
-	buf   []byte
-	out   Digest
+	hash      hash.Hash
+	live      func(window.Index) bool
+	index     func([]byte) (window.Index, error)
+	canonical func(suffix, value []byte) ([]byte, error)
+	key       []byte // group key of the last head
+	in        bool   // it is live
+	buf       []byte
+	out       Digest
 }
 
 func (d *digester) add(changeKey, value []byte) error {
@@ -61,6 +62,9 @@ func (d *digester) add(changeKey, value []byte) error {
 	}
 	if !d.in || !bytes.Equal(groupKey, d.key) {
 		return nil
+	}
+	if value, err = d.canonical(suffix, value); err != nil {
+		return fmt.Errorf("value of key %q: %w", changeKey, err)
 	}
 	d.out.Records++
 	d.buf = binary.AppendUvarint(d.buf[:0], uint64(len(changeKey)))

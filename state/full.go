@@ -115,7 +115,7 @@ func (f *full) add(rec ChangeRecord) error {
 func (f *full) seal(rec ChangeRecord) error {
 	s, err := topics.DecodeSeal(rec.Value)
 	if err != nil {
-		return f.foreign(rec.Offset, rec.Key, err.Error())
+		return unreadSeal(rec.Offset, err, f.foreign(rec.Offset, rec.Key, err.Error()))
 	}
 	if why := follows(&f.at.seal, &s, f.r.l.p); why != "" {
 		return f.foreign(rec.Offset, rec.Key, why)
@@ -187,6 +187,9 @@ func (f *full) finish(next int64) error {
 	f.r.result.Live, f.r.result.Seal = m.live, f.at.seal
 	if m.sum != f.at.seal.Sum {
 		return f.failed(f.disagrees(m.sum, m.live))
+	}
+	if m.unread != nil {
+		return m.unread // the runs stay: a build that reads it goes on from them
 	}
 	l.s.at(PointMerged)
 	if err := l.replace(tables, m.indexes); err != nil {

@@ -47,6 +47,11 @@ func toyIndex(head []byte) (window.Index, error) {
 	}, nil
 }
 
+// Toy values have one format.
+func toyFormat([]byte) error { return nil }
+
+func toyCanonical(_, value []byte) ([]byte, error) { return value, nil }
+
 // clock is a wall clock that stands still.
 type clock struct{ t time.Time }
 
@@ -54,7 +59,8 @@ func (c *clock) now() time.Time { return c.t }
 
 func testConfig(fs vfs.FS) Config {
 	return Config{
-		FS: fs, Dir: "state", HeadIndex: toyIndex, Now: (&clock{time.Unix(1_700_000_000, 0)}).now,
+		FS: fs, Dir: "state", HeadIndex: toyIndex, CheckFormat: toyFormat, Canonical: toyCanonical,
+		Now:           (&clock{time.Unix(1_700_000_000, 0)}).now,
 		MemTableBytes: 1 << 20, CacheBytes: 1 << 20,
 	}
 }

@@ -43,6 +43,10 @@ type Config struct {
 	FlushEvery time.Duration
 	// HeadIndex reads the index out of an encoded head (window.HeadIndex).
 	HeadIndex func(head []byte) (window.Index, error)
+	// CheckFormat refuses a value that this build does not read, so that no restore takes it over; Canonical gives a value
+	// as digests are made over it. nil: those of package window.
+	CheckFormat func(value []byte) error
+	Canonical   func(suffix, value []byte) ([]byte, error)
 	// Now is the wall clock, for the age of positions alone.
 	Now func() time.Time
 	// Log gets what Pebble has to say; nil discards it.
@@ -64,6 +68,12 @@ func (c *Config) setDefaults() error {
 	}
 	if c.FS == nil {
 		c.FS = vfs.Default
+	}
+	if c.CheckFormat == nil {
+		c.CheckFormat = window.CheckFormat
+	}
+	if c.Canonical == nil {
+		c.Canonical = window.Canonical
 	}
 	if c.CacheBytes <= 0 {
 		c.CacheBytes = DefaultCacheBytes

@@ -24,6 +24,9 @@ type merger struct {
 	sum  topics.Sum
 	live int64
 	key  []byte
+	// unread is the first value of a format that this build does not read. What it says counts only when the sum agrees:
+	// until then it may be a foreign record.
+	unread error
 
 	batch *chunk
 	pipe  *pipe[*chunk]
@@ -52,6 +55,13 @@ func (m *merger) add(key, value []byte) error {
 	groupKey, suffix, err := topics.SplitChangeKey(key)
 	if err != nil {
 		return fmt.Errorf("key %q: %w", key, err)
+	}
+	if m.unread != nil {
+		return nil // only the sum is wanted any more
+	}
+	if err := m.f.r.l.s.cfg.CheckFormat(value); err != nil {
+		m.unread = fmt.Errorf("value of key %q: %w", key, err)
+		return nil
 	}
 	if suffix[0] == topics.PartHead {
 		if err := m.addIndex(groupKey, value); err != nil {

@@ -176,7 +176,7 @@ func (t *tail) load(key, suffix []byte) (*overlaid, error) {
 func (t *tail) seal(rec ChangeRecord) error {
 	s, err := topics.DecodeSeal(rec.Value)
 	if err != nil {
-		return t.foreign(rec.Offset, rec.Key, err.Error())
+		return unreadSeal(rec.Offset, err, t.foreign(rec.Offset, rec.Key, err.Error()))
 	}
 	if why := follows(&t.last, &s, t.r.l.p); why != "" {
 		return t.foreign(rec.Offset, rec.Key, why)
@@ -204,6 +204,15 @@ func (t *tail) seal(rec ChangeRecord) error {
 		return nil
 	}
 	return t.write(rec.Offset + 1)
+}
+
+// unreadSeal tells a seal that takes another build from a record that is no seal.
+func unreadSeal(offset int64, err, foreign error) error {
+	var format *topics.FormatError
+	if errors.As(err, &format) {
+		return fmt.Errorf("changelog offset %d: %w", offset, err)
+	}
+	return foreign
 }
 
 // follows says why s cannot come after last; empty if it can.
@@ -274,6 +283,14 @@ func (t *tail) save() error {
 // write writes the overlay, which is the exact state at the last seal, and the position in one batch.
 func (t *tail) write(next int64) error {
 	s, l := t.r.l.s, t.r.l
+	for k, o := range t.overlay { // not before: what no seal has proven may be a foreign record
+		if o.value == nil {
+			continue
+		}
+		if err := s.cfg.CheckFormat(o.value); err != nil {
+			return fmt.Errorf("value of key %q: %w", k, err)
+		}
+	}
 	b := s.db.NewBatch()
 	defer func() { _ = b.Close() }() // after Commit it has nothing left to fail at
 	x := indexer{batch: b, p: l.p}

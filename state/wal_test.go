@@ -29,7 +29,7 @@ const (
 // each when Apply has returned. In mode nosync it commits without sync. After the number of transactions in
 // TOCSIN_STATE_TEST_STOP it applies no more and waits to be killed.
 func runChild(dir string) {
-	s, err := Open(Config{Dir: dir, HeadIndex: toyIndex, Now: time.Now})
+	s, err := Open(Config{Dir: dir, HeadIndex: toyIndex, CheckFormat: toyFormat, Now: time.Now})
 	if err != nil {
 		panic(err)
 	}
@@ -127,7 +127,7 @@ func killChild(t *testing.T, dir, mode string, n, stop int) uint64 {
 
 func sequenceIn(t *testing.T, dir string) uint64 {
 	t.Helper()
-	s, err := Open(Config{Dir: dir, HeadIndex: toyIndex, Now: time.Now})
+	s, err := Open(Config{Dir: dir, HeadIndex: toyIndex, CheckFormat: toyFormat, Now: time.Now})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
 	pos, _, err := s.position(p0)
@@ -146,7 +146,7 @@ func TestKill(t *testing.T) {
 		have := sequenceIn(t, dir)
 		require.GreaterOrEqual(t, have, reported, "state is behind what was applied: %v", c)
 		require.LessOrEqual(t, have, reported+1, "%v", c)
-		s := openStore(t, Config{Dir: dir, HeadIndex: toyIndex, Now: time.Now})
+		s := openStore(t, Config{Dir: dir, HeadIndex: toyIndex, CheckFormat: toyFormat, Now: time.Now})
 		require.NoError(t, s.Verify(p0), "data and position agree")
 		l := acquire(t, s, p0)
 		head, _, err := l.Get(topics.AppendHead(group("a")))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -186,6 +187,15 @@ func TestDecodeSealRefuses(t *testing.T) {
 			require.Error(t, err)
 		})
 	}
+	newer := bytes.Clone(good)
+	newer[0] = 2
+	_, err := DecodeSeal(newer)
+	var format *FormatError
+	require.ErrorAs(t, err, &format)
+	require.Equal(t, &FormatError{What: "seal", Format: 2, Oldest: 1, Newest: 1}, format)
+	_, err = DecodeSeal(newer[:100])
+	require.NotErrorAs(t, err, &format, "too short for a seal of any format")
+
 	older := bytes.Clone(good)[:len(good)-8]
 	older[sealFixed-1]--
 	got, err := DecodeSeal(older)
@@ -293,4 +303,20 @@ func BenchmarkChangeHash(b *testing.B) {
 	for b.Loop() {
 		ChangeHash(key, value)
 	}
+}
+
+// TestWriteFormat: nothing is written that this build does not read.
+func TestWriteFormat(t *testing.T) {
+	for configured := -1; configured <= NewestValueFormat+1; configured++ {
+		format, err := WriteFormat(configured)
+		if configured < 0 || configured > NewestValueFormat {
+			require.ErrorContains(t, err, fmt.Sprintf("not %d; 0 is the default, 1", configured))
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, byte(max(configured, 1)), format)
+		require.NoError(t, CheckValueFormat(format))
+	}
+	require.ErrorContains(t, CheckValueFormat(0), "a value of format 0: this build reads format")
+	require.ErrorContains(t, CheckValueFormat(NewestValueFormat+1), "use the build that wrote it, or a newer one")
 }

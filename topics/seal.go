@@ -13,7 +13,7 @@ const SealKey = "\x00seal"
 // IsSealKey says whether a changelog record is a seal.
 func IsSealKey(key []byte) bool { return string(key) == SealKey }
 
-// SealVersion is the version of the binary form of a [Seal].
+// SealVersion is the version of the binary form of a [Seal] that is written; see [OldestSealFormat] for those read.
 const SealVersion = 1
 
 // Seal ends every transaction in every changelog partition that belongs to an input partition whose offset the
@@ -102,17 +102,19 @@ func (s *Seal) Append(dst []byte) []byte {
 }
 
 // DecodeSeal reads what [Seal.Append] wrote, with as many or fewer reasons than this version knows. It refuses anything
-// else, and values that no seal can have.
+// else, and values that no seal can have; a seal of another format with a [FormatError].
 func DecodeSeal(b []byte) (Seal, error) {
 	var s Seal
 	if len(b) == 0 {
 		return s, errors.New("seal: empty value")
 	}
-	if b[0] != SealVersion {
-		return s, fmt.Errorf("seal: version %d, this program knows %d: use the version that wrote it, or a newer one",
-			b[0], SealVersion)
-	}
-	if len(b) < sealFixed {
+	known := b[0] >= OldestSealFormat && b[0] <= SealVersion
+	switch {
+	case !known && len(b) < sealFixed: // no seal will ever be as short
+		return s, fmt.Errorf("seal: version %d in %d bytes: this is no seal", b[0], len(b))
+	case !known:
+		return s, &FormatError{What: "seal", Format: int(b[0]), Oldest: OldestSealFormat, Newest: SealVersion}
+	case len(b) < sealFixed:
 		return s, fmt.Errorf("seal: %d bytes, at least %d expected", len(b), sealFixed)
 	}
 	r := fields{b: b[1:]}

@@ -198,6 +198,9 @@ func (c *checker) limits() {
 	c.duration("state.flush_interval", s.FlushInterval, time.Second, day)
 	c.duration("state.max_age", s.MaxAge, time.Minute, 400*day)
 	c.duration("state.ttl", s.TTL, time.Hour, 400*day)
+	if _, err := topics.WriteFormat(s.WriteFormat); err != nil {
+		c.fail("state.write_format", "%v", err)
+	}
 	c.number("sink.batch_records", int64(k.BatchRecords), 1, 100_000)
 	c.duration("sink.batch_timeout", k.BatchTimeout, time.Second, time.Hour)
 	c.duration("sink.retry_min", k.RetryMin, time.Millisecond, time.Hour)

@@ -114,6 +114,7 @@ type StateConfig struct {
 	FlushInterval Duration `yaml:"flush_interval"`
 	MaxAge        Duration `yaml:"max_age"`
 	TTL           Duration `yaml:"ttl"`
+	WriteFormat   int      `yaml:"write_format"` // 0: topics.DefaultValueFormat
 }
 
 // VerifyConfig says how hashes and signatures are checked.

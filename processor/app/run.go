@@ -194,7 +194,8 @@ func (c *Config) newEngine(mode string) (*engine.Engine, error) {
 	}
 	return engine.New(engine.Config{
 		Topic: c.Topics.Input, Rules: rules, Verifier: verifier, Mode: mode, Ticks: c.Input.Ticks, Key: key,
-		Limits: topics.Limits{MaxBytes: int(c.Input.MaxBytes), MaxDepth: c.Input.MaxDepth},
+		Limits:      topics.Limits{MaxBytes: int(c.Input.MaxBytes), MaxDepth: c.Input.MaxDepth},
+		WriteFormat: c.State.WriteFormat,
 	})
 }
 

@@ -26,10 +26,11 @@ type PartitionState struct {
 	Changelog  int64 // next changelog offset
 	DiskBytes  uint64
 	Digest     *state.Digest // nil: not asked for
+	Formats    map[int]int64 // how many values are written in which format; nil: not asked for
 }
 
 // InspectState reads the state on disk, which no other process may have open. digest makes it read everything and
-// compute the digest of what is live under the configured rules.
+// compute the digest of what is live under the configured rules, and count what is written in which format.
 func InspectState(
 	c *Config, digest bool, now func() time.Time, each func(PartitionState) error,
 ) (err error) {
@@ -66,7 +67,16 @@ func InspectState(
 			if err != nil {
 				return err
 			}
-			p.Digest = &d
+			p.Digest, p.Formats = &d, map[int]int64{}
+			err = store.Visit(i.Partition, func(_, value []byte) error {
+				if len(value) > 0 {
+					p.Formats[int(value[0])]++
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
 		}
 		if err := each(p); err != nil {
 			return err

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 
 	"tocsin/processor/detect"
 	"tocsin/processor/verify"
@@ -26,12 +27,17 @@ type Config struct {
 	Limits   topics.Limits
 	Mode     string // topics.ModeLive or ModeReplay: the one field of alerts that may differ
 	Ticks    bool   // records with the header tocsin-tick are ticks; else they are events like any other
+	// WriteFormat is the format of the values that are written, see topics.WriteFormat; 0 is the default.
+	WriteFormat int
 	// Key is the template of the keys that the input's records should have. Zero: it is not checked whether they do.
 	Key topics.KeyTemplate
 }
 
 // Engine holds what all partitions share. It never changes.
-type Engine struct{ cfg Config }
+type Engine struct {
+	cfg    Config
+	format byte // of the values that are written
+}
 
 // New checks the configuration.
 func New(c Config) (*Engine, error) {
@@ -44,7 +50,11 @@ func New(c Config) (*Engine, error) {
 	if c.Mode == "" {
 		c.Mode = topics.ModeLive
 	}
-	return &Engine{cfg: c}, nil
+	format, err := topics.WriteFormat(c.WriteFormat)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	return &Engine{cfg: c, format: format}, nil
 }
 
 // Loader reads the state of a key, as it was after the last committed transaction, with window.Key.Load. The key it is

@@ -62,6 +62,7 @@ func (e *Engine) NewPartition(c PartitionConfig) *Partition {
 		p.seal.RuleSet = e.cfg.Rules.Hash()
 	}
 	p.cache.init(c.CacheBytes)
+	p.changes.Format = e.format
 	p.naming.partition = c.Partition
 	p.newID = p.naming.id
 	for _, t := range c.Timers {

@@ -8,15 +8,20 @@ import (
 	"tocsin/topics"
 )
 
-// Format is the version of the encoding of heads, chunks and evidence parts; each begins with it.
-const Format = 1
+// Heads, chunks and evidence parts begin with the number of their format (topics.OldestValueFormat and those after it).
+// What is common to all formats is here, what differs in format_*.go.
 
 // errCorrupt is wrapped by every decoding error.
 var errCorrupt = errors.New("window: corrupt state")
 
+// appendPart encodes a chunk or an evidence part.
+func appendPart(dst []byte, format byte, es []Entry) []byte {
+	return appendEntries(append(dst, format), format, es)
+}
+
 // appendEntries encodes entries; times and offsets as differences to the entry before.
-func appendEntries(dst []byte, es []Entry) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(es)))
+func appendEntries(dst []byte, format byte, es []Entry) []byte {
+	dst = appendLen(dst, format, len(es))
 	var t, o int64
 	for i := range es {
 		e := &es[i]
@@ -36,16 +41,25 @@ func appendEntries(dst []byte, es []Entry) []byte {
 func HeadIndex(head []byte) (Index, error) {
 	r := reader{b: head}
 	r.version()
-	x := Index{Due: r.varint(), LastWrite: r.varint()}
+	x, _ := r.times()
 	return x, r.err
 }
 
+// times begin a head.
+func appendTimes1(dst []byte, x Index, clock int64) []byte {
+	dst = binary.AppendVarint(dst, x.Due)
+	dst = binary.AppendVarint(dst, x.LastWrite)
+	return binary.AppendVarint(dst, clock)
+}
+
+func (r *reader) times1() (x Index, clock int64) {
+	x.Due, x.LastWrite, clock = r.varint(), r.varint(), r.varint()
+	return x, clock
+}
+
 // appendHead encodes the head: everything but the sealed chunks and the evidence.
-func (k *Key) appendHead(dst []byte, grace int64) []byte {
-	dst = append(dst, Format)
-	dst = binary.AppendVarint(dst, k.Due(grace))
-	dst = binary.AppendVarint(dst, k.lastWrite)
-	dst = binary.AppendVarint(dst, k.clock)
+func (k *Key) appendHead(dst []byte, format byte, x Index) []byte {
+	dst = appendTimes(append(dst, format), format, x, k.clock)
 	dst = binary.AppendUvarint(dst, k.accepted)
 	dst = binary.AppendUvarint(dst, k.opened)
 	dst = binary.AppendVarint(dst, k.counter)
@@ -64,7 +78,7 @@ func (k *Key) appendHead(dst []byte, grace int64) []byte {
 		dst = binary.AppendUvarint(dst, c.mask)
 		number, t = c.number, c.min
 	}
-	dst = appendEntries(dst, k.tail)
+	dst = appendEntries(dst, format, k.tail)
 	dst = binary.AppendUvarint(dst, uint64(len(k.episodes)))
 	for _, e := range k.episodes {
 		dst = e.append(dst)
@@ -129,20 +143,28 @@ func appendString(dst []byte, s string) []byte {
 
 // reader decodes; after an error it gives zeros, so that the caller checks once.
 type reader struct {
-	b   []byte
-	err error
+	b      []byte
+	format byte
+	err    error
 }
 
-func (r *reader) fail(what string) {
+func (r *reader) fail(what string) { r.failed(fmt.Errorf("%w: %s", errCorrupt, what)) }
+
+func (r *reader) failed(err error) {
 	if r.err == nil {
-		r.err = fmt.Errorf("%w: %s", errCorrupt, what)
+		r.err = err
 	}
 	r.b = nil
 }
 
+// version reads the number of the format, which a value begins with.
 func (r *reader) version() {
-	if v := r.byte(); r.err == nil && v != Format {
-		r.fail(fmt.Sprintf("format %d, this program reads %d", v, Format))
+	r.format = r.byte()
+	if r.err != nil {
+		return
+	}
+	if err := topics.CheckValueFormat(r.format); err != nil {
+		r.failed(err)
 	}
 }
 
@@ -207,7 +229,7 @@ func (r *reader) string() string { return string(r.take(r.count(1))) }
 
 // entries reads what appendEntries wrote, into an array of m where it is no longer than a chunk.
 func (r *reader) entries(m *Memory) []Entry {
-	n := r.count(53)
+	n := r.length(53)
 	if n == 0 {
 		return nil
 	}

@@ -127,9 +127,8 @@ func (k *Key) loadPart(changeKey, suffix, value []byte) error {
 func (k *Key) decodeHead(value []byte) error {
 	r := reader{b: value}
 	r.version()
-	k.saved.index = Index{Due: r.varint(), LastWrite: r.varint()}
+	k.saved.index, k.clock = r.times()
 	k.lastWrite = k.saved.index.LastWrite
-	k.clock = r.varint()
 	k.accepted, k.opened, k.counter = r.uvarint(), r.uvarint(), r.varint()
 	k.slots = make([]slot, r.count(11))
 	if len(k.slots) > MaxSlots {

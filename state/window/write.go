@@ -7,7 +7,13 @@ import (
 )
 
 // Scratch is reused between calls of Changes; the zero value is ready.
-type Scratch struct{ key, value, suffix []byte }
+type Scratch struct {
+	// Format is that of the values, as topics.WriteFormat gives it; 0 is topics.DefaultValueFormat. A part that has been
+	// written is not written again because of it: the parts of one key may be of several formats.
+	Format byte
+
+	key, value, suffix []byte
+}
 
 // Dirty tells whether Changes has anything to say.
 func (k *Key) Dirty() bool { return k.dirty }
@@ -18,6 +24,9 @@ func (k *Key) Dirty() bool { return k.dirty }
 func (k *Key) Changes(groupKey []byte, grace int64, s *Scratch, visit func(old Index, c Change) error) error {
 	if !k.dirty {
 		return nil
+	}
+	if s.Format == 0 {
+		s.Format = topics.DefaultValueFormat
 	}
 	s.key = append(s.key[:0], groupKey...)
 	old := k.saved.index
@@ -33,11 +42,12 @@ func (k *Key) Changes(groupKey []byte, grace int64, s *Scratch, visit func(old I
 	s.suffix = topics.AppendHead(s.suffix[:0])
 	switch {
 	case k.live:
-		s.value = k.appendHead(s.value[:0], grace)
+		now := Index{Due: k.Due(grace), LastWrite: k.lastWrite}
+		s.value = k.appendHead(s.value[:0], s.Format, now)
 		if err := put(s.suffix, s.value, &k.saved); err != nil {
 			return err
 		}
-		k.saved.index = Index{Due: k.Due(grace), LastWrite: k.lastWrite}
+		k.saved.index = now
 	case k.saved.ok:
 		if err := put(s.suffix, nil, &k.saved); err != nil {
 			return err
@@ -50,7 +60,7 @@ func (k *Key) Changes(groupKey []byte, grace int64, s *Scratch, visit func(old I
 			continue
 		}
 		s.suffix = topics.AppendChunk(s.suffix[:0], uint32(c.number))
-		s.value = appendEntries(append(s.value[:0], Format), c.entries)
+		s.value = appendPart(s.value[:0], s.Format, c.entries)
 		was := k.replaced(s.suffix)
 		if err := put(s.suffix, s.value, &was); err != nil {
 			return err
@@ -62,7 +72,7 @@ func (k *Key) Changes(groupKey []byte, grace int64, s *Scratch, visit func(old I
 			continue
 		}
 		s.suffix = topics.AppendEvidence(s.suffix[:0], e.ID)
-		s.value = appendEntries(append(s.value[:0], Format), e.evidence)
+		s.value = appendPart(s.value[:0], s.Format, e.evidence)
 		was := k.replaced(s.suffix)
 		if err := put(s.suffix, s.value, &was); err != nil {
 			return err

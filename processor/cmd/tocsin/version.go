@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"tocsin/topics"
 )
 
 // version is set by the linker in releases.
@@ -10,7 +13,8 @@ var version = "dev"
 
 type versionCommand struct{}
 
-// Run prints what this program was built from.
+// Run prints what this program was built from, and which formats of the state it reads and, if not told otherwise,
+// writes.
 func (versionCommand) Run(env *environment) error {
 	revision := ""
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -21,5 +25,7 @@ func (versionCommand) Run(env *environment) error {
 		}
 	}
 	return env.fields("version", version, "revision", revision, "go", runtime.Version(),
-		"platform", runtime.GOOS+"/"+runtime.GOARCH)
+		"platform", runtime.GOOS+"/"+runtime.GOARCH,
+		"reads_formats", fmt.Sprintf("%d to %d", topics.OldestValueFormat, topics.NewestValueFormat),
+		"writes_format", topics.DefaultValueFormat)
 }
