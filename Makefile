@@ -82,6 +82,10 @@ bench: setup ## benchmarks of all packages, then the load program against the re
 	go test -run '^$$' -bench . -benchmem $(PKG)
 	go run ./bench/load
 
+.PHONY: kstreams
+kstreams: ## build and test the Kafka Streams peer into .cache, through Maven: then `go run ./bench/load -peer streams`
+	@bench/peers/kstreams/build.sh
+
 .PHONY: lint
 lint: ## formatting and golangci-lint (.golangci.yaml); the first time builds the linter
 	@tool=$$(.ci/lint-tool.sh) && "$$tool" run
