@@ -28,7 +28,8 @@ type BatchAt struct {
 }
 
 // BrokenBatch says whether an error of a fetch means a batch that cannot be decompressed, and where that batch is. at
-// is where the reading stands; only the header is read there, which is not compressed.
+// is where the reading stands. What was read and not passed on, as markers and the records of an aborted transaction,
+// may lie between there and the batch.
 func BrokenBatch(ctx context.Context, cl *kgo.Client, at BatchAt, why error) (b Batch, ok bool, err error) {
 	var tooLarge *kgo.ErrDecompressTooLarge
 	if errors.As(why, &tooLarge) {
@@ -38,7 +39,7 @@ func BrokenBatch(ctx context.Context, cl *kgo.Client, at BatchAt, why error) (b 
 	if !strings.Contains(why.Error(), "unable to decompress batch") {
 		return Batch{}, false, nil
 	}
-	b, err = batchBounds(ctx, cl, at)
+	b, err = findBroken(ctx, cl, at)
 	if err != nil {
 		return Batch{}, true, fmt.Errorf("find the end of the broken batch at offset %d: %w", at.Offset, err)
 	}
@@ -49,44 +50,95 @@ func BrokenBatch(ctx context.Context, cl *kgo.Client, at BatchAt, why error) (b 
 const (
 	batchBaseOffset      = 0
 	batchLeaderEpoch     = 12
+	batchLength          = 8
 	batchMagic           = 16
+	batchAttributes      = 21
 	batchLastOffsetDelta = 23
 	batchHeaderBytes     = 61
+
+	batchLengthEnd = 12 // what the length counts begins here
+	batchCodec     = 7  // of the attributes
 )
 
-// batchBounds fetches from one offset and reads the header of the first batch that comes.
-func batchBounds(ctx context.Context, cl *kgo.Client, at BatchAt) (Batch, error) {
+// probeBytes is what is fetched at a time to find a batch. Brokers send at least one whole batch.
+const probeBytes = 1 << 20
+
+// findBroken looks for the first batch that cannot be decompressed.
+func findBroken(ctx context.Context, cl *kgo.Client, at BatchAt) (Batch, error) {
 	leader, err := leaderOf(ctx, cl, at.Topic, at.Partition)
 	if err != nil {
 		return Batch{}, err
 	}
+	// The client has a limit to what comes out, and its error was another: this one cannot be exceeded up to the batch.
+	decompressor := kgo.DefaultDecompressor()
+	for begin := at.Offset; ; {
+		raw, err := fetchBatches(ctx, cl, leader, at, begin)
+		if err != nil {
+			return Batch{}, err
+		}
+		before := begin
+		for len(raw) > 0 {
+			b, body, codec, rest, err := cutBatch(raw)
+			if err != nil {
+				return Batch{}, err
+			}
+			if rest == nil {
+				break // the last one is not whole
+			}
+			if _, err := decompressor.Decompress(body, codec); err != nil {
+				return b, nil
+			}
+			begin, raw = max(begin, b.To), rest
+		}
+		if begin == before {
+			return Batch{}, fmt.Errorf("all batches from offset %d to %d can be decompressed", at.Offset, begin)
+		}
+	}
+}
+
+// cutBatch takes the first batch off. rest is nil when it is not whole.
+func cutBatch(raw []byte) (b Batch, body []byte, codec kgo.CompressionCodecType, rest []byte, err error) {
+	if len(raw) < batchHeaderBytes {
+		return b, nil, 0, nil, nil
+	}
+	be := binary.BigEndian
+	length := int64(int32(be.Uint32(raw[batchLength:])))
+	end := batchLengthEnd + length
+	if raw[batchMagic] != 2 || end < batchHeaderBytes {
+		return b, nil, 0, nil, fmt.Errorf("%d bytes, not a record batch", len(raw))
+	}
+	if end > int64(len(raw)) {
+		return b, nil, 0, nil, nil
+	}
+	first := int64(be.Uint64(raw[batchBaseOffset:]))
+	next := first + int64(be.Uint32(raw[batchLastOffsetDelta:])) + 1
+	b = Batch{Range{first, next}, int32(be.Uint32(raw[batchLeaderEpoch:]))}
+	codec = kgo.CompressionCodecType(be.Uint16(raw[batchAttributes:]) & batchCodec)
+	return b, raw[batchHeaderBytes:end], codec, raw[end:], nil
+}
+
+// fetchBatches fetches what lies at an offset, as it is stored.
+func fetchBatches(ctx context.Context, cl *kgo.Client, leader int32, at BatchAt, offset int64) ([]byte, error) {
 	req := kmsg.NewPtrFetchRequest()
-	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = 1000, 1, 1
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = 1000, 1, probeBytes
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic, t.TopicID = at.Topic, at.TopicID
 	p := kmsg.NewFetchRequestTopicPartition()
-	p.Partition, p.FetchOffset, p.PartitionMaxBytes = at.Partition, at.Offset, 1
+	p.Partition, p.FetchOffset, p.PartitionMaxBytes = at.Partition, offset, probeBytes
 	t.Partitions = append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
 	resp, err := req.RequestWith(ctx, cl.Broker(int(leader)))
 	if err != nil {
-		return Batch{}, err
+		return nil, err
 	}
 	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
-		return Batch{}, errors.New("no answer for the partition")
+		return nil, errors.New("no answer for the partition")
 	}
 	answer := &resp.Topics[0].Partitions[0]
 	if err := kerr.ErrorForCode(answer.ErrorCode); err != nil {
-		return Batch{}, err
+		return nil, err
 	}
-	b := answer.RecordBatches
-	if len(b) < batchHeaderBytes || b[batchMagic] != 2 {
-		return Batch{}, fmt.Errorf("%d bytes, not a record batch", len(b))
-	}
-	be := binary.BigEndian
-	first := int64(be.Uint64(b[batchBaseOffset:]))
-	next := first + int64(be.Uint32(b[batchLastOffsetDelta:])) + 1
-	return Batch{Range{first, next}, int32(be.Uint32(b[batchLeaderEpoch:]))}, nil
+	return answer.RecordBatches, nil
 }
 
 func leaderOf(ctx context.Context, cl *kgo.Client, topic string, partition int32) (int32, error) {

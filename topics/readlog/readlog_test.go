@@ -185,6 +185,33 @@ func TestReadBrokenBatches(t *testing.T) {
 	require.Equal(t, []Range{{1, 4}, {4, 9}}, broken)
 }
 
+// The position of a reader is behind the last record that was passed on to it. A batch that cannot be decompressed is
+// found also where records of an aborted transaction, and its marker, lie between.
+func TestReadBrokenBehindAborted(t *testing.T) {
+	e := newEnv(t, 1)
+	e.send(e.cl, 0, "a")
+	tx := e.client(kgo.TransactionalID("tx"))
+	require.NoError(t, tx.BeginTransaction())
+	e.send(tx, 0, "aborted", "aborted too")
+	e.sendRaw(3, []byte("this is not gzip")) // before the marker
+	require.NoError(t, tx.EndTransaction(t.Context(), kgo.TryAbort))
+	e.sendRaw(2, []byte("this is not gzip")) // behind it
+	e.send(e.cl, 0, "b")
+	listed, err := e.adm.ListTopics(t.Context(), "log")
+	require.NoError(t, err)
+	for from := range int64(3) {
+		var broken []Range
+		r := &Reader{TopicID: listed["log"].ID, Broken: func(_ int32, offsets Range, _ error) error {
+			broken = append(broken, offsets)
+			return nil
+		}}
+		got, err := e.read(r, map[int32]Range{0: {from, 10}})
+		require.NoError(t, err)
+		require.Equal(t, []Range{{3, 6}, {7, 9}}, broken)
+		require.Equal(t, "b", got[0][len(got[0])-1])
+	}
+}
+
 // sendRaw appends a batch of n records that says it is compressed with gzip and holds these bytes.
 func (e *env) sendRaw(n int, body []byte) {
 	e.t.Helper()
