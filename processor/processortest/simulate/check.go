@@ -14,13 +14,13 @@ import (
 
 // check compares what is there with what must be. An error means that it could not be done.
 func (w *world) check() error {
-	logs, err := w.readLogs()
+	logs, broken, err := w.readLogs()
 	if err != nil {
 		return err
 	}
 	w.checkProgress(logs)
 	w.checkStable()
-	want, err := w.expect(logs)
+	want, err := w.expect(logs, broken)
 	if err != nil {
 		return err
 	}
@@ -43,26 +43,36 @@ func (l logs) all(topic string) (all []*kgo.Record) {
 	return all
 }
 
-func (w *world) readLogs() (logs, error) {
+// brokenRanges are the offsets of the input's broken batches, by partition.
+type brokenRanges map[int32][]readlog.Range
+
+func (w *world) readLogs() (logs, brokenRanges, error) {
 	ctx, cancel := w.ctx()
 	defer cancel()
-	all := logs{}
+	all, broken := logs{}, brokenRanges{}
 	for _, topic := range []string{inputTopic, alertsTopic, deadLetterTopic, changelogTopic, sealsTopic} {
 		read, ranges := map[int32][]*kgo.Record{}, map[int32]readlog.Range{}
 		for _, info := range w.cluster.PartitionInfos(topic) {
 			read[info.Partition], ranges[info.Partition] = nil, readlog.Range{From: 0, To: info.HighWatermark}
 		}
 		r := readlog.Reader{Kafka: w.kafka(w.clean()), Topic: topic, StallAfter: stallAfter}
+		if topic == inputTopic {
+			r.TopicID = w.cluster.TopicInfo(topic).TopicID
+			r.Broken = func(partition int32, offsets readlog.Range, _ error) error {
+				broken[partition] = append(broken[partition], offsets)
+				return nil
+			}
+		}
 		err := r.Read(ctx, ranges, func(rec *kgo.Record) error {
 			read[rec.Partition] = append(read[rec.Partition], rec)
 			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", topic, err)
+			return nil, nil, fmt.Errorf("read %s: %w", topic, err)
 		}
 		all[topic] = read
 	}
-	return all, nil
+	return all, broken, nil
 }
 
 // checkProgress sees to it that the run was worth while.

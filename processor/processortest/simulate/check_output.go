@@ -14,6 +14,7 @@ import (
 	"tocsin/processor/processortest/oracle"
 	"tocsin/processor/replay"
 	"tocsin/topics"
+	"tocsin/topics/readlog"
 )
 
 // expected is what must come of the input.
@@ -27,10 +28,10 @@ type expected struct {
 
 // expect asks the naive detector, which knows nothing of the engine, and for what it does not know (texts, severities)
 // the engine itself, over the input as it lies in the log.
-func (w *world) expect(all logs) (*expected, error) {
+func (w *world) expect(all logs, broken brokenRanges) (*expected, error) {
 	e := &expected{}
 	for _, in := range w.load.inputs {
-		records := all[inputTopic][in.partition]
+		records, ranges := all[inputTopic][in.partition], broken[in.partition]
 		if len(records) != len(in.oracle) {
 			return nil, fmt.Errorf("input partition %d holds %d records, %d were sent", in.partition, len(records),
 				len(in.oracle))
@@ -38,10 +39,19 @@ func (w *world) expect(all logs) (*expected, error) {
 		naive := oracle.NewNaive(w.load.oracle)
 		for i, o := range in.oracle {
 			o.Offset = records[i].Offset
+			for _, b := range in.broken[i] {
+				if len(ranges) == 0 || ranges[0].To-ranges[0].From != int64(b.records) || ranges[0].To > o.Offset {
+					return nil, fmt.Errorf("input partition %d: %d records that cannot be read were sent before offset %d: %v",
+						in.partition, b.records, o.Offset, ranges)
+				}
+				e.setAside(in.partition, ranges[0])
+				ranges = ranges[1:]
+			}
 			ruling := naive.Step(o)
 			e.counts.Add(ruling)
 			if ruling.Verdict == oracle.SetAside {
-				e.letters = append(e.letters, letterLine(in.partition, o.Offset, ruling.Reason.String(), records[i]))
+				at := strconv.FormatInt(o.Offset, 10)
+				e.letters = append(e.letters, letterLine(in.partition, at, ruling.Reason.String(), records[i]))
 			}
 		}
 		for i := range naive.Revisions {
@@ -61,6 +71,16 @@ func (w *world) expect(all logs) (*expected, error) {
 	}
 	e.bytes = strings.Split(strings.TrimSuffix(alerts.String(), "\n"), "\n")
 	return e, nil
+}
+
+// setAside is what comes of a batch that cannot be read: a verdict for each of its offsets, and one dead letter.
+func (e *expected) setAside(partition int32, offsets readlog.Range) {
+	e.counts.DeadLetters[topics.ReasonDecompress] += offsets.To - offsets.From
+	at := strconv.FormatInt(offsets.From, 10)
+	if last := offsets.To - 1; last > offsets.From {
+		at += "-" + strconv.FormatInt(last, 10)
+	}
+	e.letters = append(e.letters, letterLine(partition, at, topics.ReasonDecompress.String(), &kgo.Record{}))
 }
 
 // checkAlerts: the alerts are those expected, once each, and the revisions of each are in order.
@@ -136,17 +156,16 @@ func (w *world) checkDeadLetters(all logs, want *expected) {
 		for _, x := range r.Headers {
 			h[x.Key] = string(x.Value)
 		}
-		partition, err1 := strconv.ParseInt(h[topics.HeaderOriginPartition], 10, 32)
-		offset, err2 := strconv.ParseInt(h[topics.HeaderOriginOffset], 10, 64)
-		if err1 != nil || err2 != nil {
+		partition, err := strconv.ParseInt(h[topics.HeaderOriginPartition], 10, 32)
+		if err != nil {
 			w.violated("a dead letter says of its origin %v", h)
 			continue
 		}
-		lines = append(lines, letterLine(int32(partition), offset, h[topics.HeaderReason], r))
+		lines = append(lines, letterLine(int32(partition), h[topics.HeaderOriginOffset], h[topics.HeaderReason], r))
 	}
 	w.differ("dead letters", want.letters, lines)
 }
 
-func letterLine(partition int32, offset int64, reason string, r *kgo.Record) string {
-	return fmt.Sprintf("%d/%d %s key=%s value=%s", partition, offset, reason, hex.EncodeToString(r.Key), r.Value)
+func letterLine(partition int32, offset, reason string, r *kgo.Record) string {
+	return fmt.Sprintf("%d/%s %s key=%s value=%s", partition, offset, reason, hex.EncodeToString(r.Key), r.Value)
 }

@@ -4,6 +4,7 @@
 //	plan.go      what a seed decides: shape, workload, crashes, stalls, requests that go wrong, moves of the cluster
 //	points.go    the named places at which a process can be killed
 //	workload.go  the input, with what the oracle needs to know of it
+//	producer.go  how it is sent: in transactions of which some are aborted, with batches that cannot be read
 //	run.go       one run, from the brokers' start to the checks
 //	world.go     what is shared: traps that wait for a point to be reached, processes that are started again
 //	wiring.go    requests that go wrong; moves.go has what happens at a time

@@ -10,9 +10,9 @@ import (
 // historyLimit bounds what one run remembers; a run that does not end would fill the memory.
 const historyLimit = 200_000
 
-// history is what happened in a run, in the order in which it happened: points reached, requests and answers, faults,
+// History is what happened in a run, in the order in which it happened: points reached, requests and answers, faults,
 // log lines. Lines are formatted only when they are read, which is when a check has failed.
-type history struct {
+type History struct {
 	mu      sync.Mutex
 	began   time.Time
 	lines   []line
@@ -27,7 +27,7 @@ type line struct {
 }
 
 // addf notes something about somebody: a process, the cluster, the world. The arguments must not change afterwards.
-func (h *history) addf(who, format string, args ...any) {
+func (h *History) addf(who, format string, args ...any) {
 	at := time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -39,7 +39,7 @@ func (h *history) addf(who, format string, args ...any) {
 }
 
 // WriteTo implements io.WriterTo: one line per entry, with the virtual time since the run began.
-func (h *history) WriteTo(w io.Writer) (n int64, err error) {
+func (h *History) WriteTo(w io.Writer) (n int64, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, l := range h.lines {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // move does what the plan has for a time.
@@ -65,11 +64,8 @@ func (w *world) kick(name string) {
 func (w *world) fence(name string) {
 	ctx, cancel := w.patience()
 	defer cancel()
-	req := kmsg.NewPtrInitProducerIDRequest()
 	id := w.members(name)[0]
-	req.TransactionalID, req.TransactionTimeoutMillis = &id, int32(transaction/time.Millisecond)
-	req.ProducerID, req.ProducerEpoch = -1, -1
-	_, err := req.RequestWith(ctx, w.client)
+	err := w.takeOver(ctx, id)
 	w.history.addf("world", "fenced %s: %v", id, err)
 }
 

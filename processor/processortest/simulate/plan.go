@@ -19,6 +19,9 @@ type Plan struct {
 	Events     int // input records
 	Length     time.Duration
 
+	Broken       int // batches of the input that cannot be decompressed
+	Transactions int // of the producer
+
 	CloseRecords int // limits of a transaction
 	CloseTimers  int
 	RestoreChunk int // bytes
@@ -128,6 +131,7 @@ func NewPlan(seed uint64) *Plan {
 		Events: 80 + rng.IntN(maxEvents-80), Length: time.Duration(20+rng.IntN(25)) * time.Second,
 		CloseRecords: 3 + rng.IntN(60), CloseTimers: 1 + rng.IntN(4), RestoreChunk: 1 << (9 + rng.IntN(6)),
 	}
+	p.produce()
 	p.Crashes = append(p.Crashes, p.crash(rng, pick(rng, common)))
 	if rng.IntN(8) == 0 {
 		p.tour(rng)
@@ -150,6 +154,12 @@ func NewPlan(seed uint64) *Plan {
 		})
 	}
 	return p
+}
+
+// produce draws what is special about the input.
+func (p *Plan) produce() {
+	rng := rand.New(rand.NewPCG(p.Seed, 0xb20c3))
+	p.Broken, p.Transactions = rng.IntN(4), rng.IntN(4)
 }
 
 // common are points that a process reaches many times in a run.
@@ -227,6 +237,7 @@ func (p *Plan) String() string {
 		"%d records or %d timers; a restore sorts %d bytes at a time\n", p.Seed, p.Events, p.Length, p.Partitions,
 		p.Instances,
 		p.Workers, p.CloseRecords, p.CloseTimers, p.RestoreChunk)
+	fmt.Fprintf(&b, "  input: %d broken batches, %d transactions\n", p.Broken, p.Transactions)
 	for _, c := range p.Crashes {
 		fmt.Fprintf(&b, "  crash: %s, %s, down for %s\n", c.Trigger, c.Loss, c.Down)
 	}

@@ -109,6 +109,7 @@ func (p *process) now() time.Time { return time.Now().Add(time.Duration(p.skew.L
 func (p *process) run(ctx context.Context) {
 	defer close(p.done)
 	defer p.cancel()
+	defer p.world.guard(p.who)
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer p.cancel()
@@ -149,7 +150,7 @@ func (p *process) crash(loss Loss, down time.Duration, why string) {
 		return
 	}
 	p.cancel()
-	w.faults.Go(func() {
+	w.fault(func() {
 		time.Sleep(down)
 		w.revive(p.name)
 	})

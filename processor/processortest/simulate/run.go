@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -31,25 +31,48 @@ type Result struct {
 	Restores   int             // after the first crash
 	Alerts     int             // alert records
 	Virtual    time.Duration
-	History    io.WriterTo
+	History    *History
 }
 
-// Run runs a plan. It must be called in a bubble of testing/synctest, whose clock stands at its beginning.
-func Run(p *Plan) (*Result, error) {
+// Run runs a plan and writes into h what happens. It must be called in a bubble of testing/synctest, whose clock stands
+// at its beginning. An error means that there was no run; one that cannot go on, or panics, is a violation.
+func Run(p *Plan, h *History) (*Result, error) {
 	time.Sleep(time.Until(epoch))
-	w, err := newWorld(p)
+	w, err := newWorld(p, h)
 	if err != nil {
 		return nil, err
 	}
 	if err := w.open(); err != nil {
 		return nil, fmt.Errorf("open the world: %w", err)
 	}
-	err = w.play()
-	r := w.result()
-	w.tasks.Wait()
+	w.try(w.play)
+	w.stopAll() // what a run that could not go on has left
 	w.client.Close()
 	w.cluster.Close()
-	return r, err
+	return w.result(), nil
+}
+
+// try makes violations of errors and panics.
+func (w *world) try(do func() error) {
+	defer w.guard("the run")
+	if err := do(); err != nil {
+		w.violated("the run cannot go on: %v", err)
+	}
+}
+
+// fault does what goes wrong beside all else.
+func (w *world) fault(do func()) {
+	w.faults.Go(func() {
+		defer w.guard("a fault")
+		do()
+	})
+}
+
+// guard, deferred, makes a violation of a panic.
+func (w *world) guard(what string) {
+	if r := recover(); r != nil {
+		w.violated("%s panics: %v\n%s", what, r, debug.Stack())
+	}
 }
 
 func (w *world) result() *Result {
@@ -58,7 +81,7 @@ func (w *world) result() *Result {
 	return &Result{
 		Plan: w.plan, Violations: slices.Clone(w.violations), Hits: maps.Clone(w.hits), Crashes: w.crashes,
 		Crashed:  maps.Clone(w.crashedAt),
-		Restores: w.restores, Alerts: w.alerts, Virtual: time.Since(w.began), History: &w.history,
+		Restores: w.restores, Alerts: w.alerts, Virtual: time.Since(w.began), History: w.history,
 	}
 }
 
@@ -104,7 +127,7 @@ func (w *world) play() error {
 		}
 	}
 	for _, m := range w.plan.Moves {
-		w.faults.Go(func() {
+		w.fault(func() {
 			time.Sleep(m.At)
 			w.move(m)
 		})
@@ -114,45 +137,13 @@ func (w *world) play() error {
 	}
 	time.Sleep(w.plan.Length - time.Since(w.began))
 	w.heal()
-	last, err := w.load.finish()
-	if err != nil {
-		return err
-	}
-	if err := w.send(last); err != nil {
+	if err := w.feedRest(); err != nil {
 		return fmt.Errorf("feed: %w", err)
 	}
 	w.drain("judged", w.behind)
 	w.drain("stored", w.unstored)
 	w.stopAll()
 	return w.check()
-}
-
-// feed sends the workload, spread over the run.
-func (w *world) feed() error {
-	rng := w.chance("feed")
-	var all []*kgo.Record
-	at := make([]int, len(w.load.inputs))
-	for left := w.plan.Events; left > 0; {
-		in := pick(rng, w.load.inputs)
-		n := min(1+rng.IntN(12), len(in.records)-at[in.partition])
-		all = append(all[:0], in.records[at[in.partition]:at[in.partition]+n]...)
-		at[in.partition] += n
-		if left -= n; n == 0 {
-			continue
-		}
-		if err := w.send(all); err != nil {
-			return err
-		}
-		time.Sleep(time.Duration(rng.Int64N(int64(w.plan.Length) * int64(2*n) / int64(w.plan.Events+1))))
-	}
-	return nil
-}
-
-func (w *world) send(records []*kgo.Record) error {
-	ctx, cancel := w.patience()
-	defer cancel()
-	w.history.addf("world", "sends %d records", len(records))
-	return w.client.ProduceSync(ctx, records...).FirstErr()
 }
 
 // heal ends all that goes wrong. There must have been a restore after a crash: if there was none, a process that has
@@ -229,8 +220,12 @@ func (w *world) committed() map[int32]int64 {
 	return at
 }
 
-// stopAll ends all processes in order.
+// stopAll ends all processes in order, once nothing goes wrong any more.
 func (w *world) stopAll() {
+	w.mu.Lock()
+	w.healed = true
+	w.mu.Unlock()
+	w.faults.Wait()
 	w.mu.Lock()
 	clear(w.wanted)
 	running := slices.Collect(maps.Values(w.running))

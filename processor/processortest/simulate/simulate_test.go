@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -121,16 +122,18 @@ func number(t *testing.T, env string, otherwise int) int {
 // run runs a plan in a bubble of its own. Nothing of it may be left in the end.
 func run(t *testing.T, p *Plan) *Result {
 	t.Helper()
+	h := new(History)
 	stuck := time.AfterFunc(patience, func() {
 		var stacks [4 << 20]byte
-		panic(fmt.Sprintf("virtual time stands still: a goroutine spins, or waits for a lock whose holder sleeps\n%s%s", p,
-			stacks[:runtime.Stack(stacks[:], true)]))
+		name, err := store(t, p, h)
+		panic(fmt.Sprintf("virtual time stands still: a goroutine spins, or waits for a lock whose holder sleeps\n%s"+
+			"history: %s %v\n%s", p, name, err, stacks[:runtime.Stack(stacks[:], true)]))
 	})
 	defer stuck.Stop()
 	var r *Result
 	var err error
 	synctest.Test(t, func(*testing.T) {
-		r, err = Run(p)
+		r, err = Run(p, h)
 		synctest.Wait()
 		if left := bubble(); len(left) > 0 && r != nil {
 			r.Violations = append(r.Violations, fmt.Sprintf("%d goroutines are left: %s", len(left), left[0]))
@@ -161,16 +164,28 @@ func report(t *testing.T, r *Result, again string) {
 	if len(r.Violations) == 0 {
 		return
 	}
-	dir := filepath.Join(os.TempDir(), "tocsin-simulate")
-	require.NoError(t, os.MkdirAll(dir, 0o755))
-	name := filepath.Join(dir, strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())+".txt")
-	f, err := os.Create(name)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, f.Close()) }()
-	_, err = fmt.Fprint(f, r.Plan)
-	require.NoError(t, err)
-	_, err = r.History.WriteTo(f)
+	name, err := store(t, r.Plan, r.History)
 	require.NoError(t, err)
 	shown := slices.Clone(r.Violations[:min(len(r.Violations), 10)])
 	t.Errorf("%s\n%s\nhistory: %s\nagain: %s", r.Plan, strings.Join(shown, "\n"), name, again)
+}
+
+// store writes down what happened, and says where.
+func store(t *testing.T, p *Plan, h *History) (name string, err error) {
+	t.Helper()
+	dir := filepath.Join(os.TempDir(), "tocsin-simulate")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	name = filepath.Join(dir, strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())+".txt")
+	f, err := os.Create(name)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := fmt.Fprint(f, p); err != nil {
+		return name, err
+	}
+	_, err = h.WriteTo(f)
+	return name, err
 }

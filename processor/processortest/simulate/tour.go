@@ -14,6 +14,7 @@ func NewTour(seed uint64, point string, loss Loss) *Plan {
 		Seed: seed, Partitions: 4 + int32(rng.IntN(2)), Instances: 1, Workers: 1 + rng.IntN(2), Events: 60 + rng.IntN(60),
 		CloseRecords: 5 + rng.IntN(20), CloseTimers: 1 + rng.IntN(2), RestoreChunk: 512,
 	}
+	p.produce()
 	p.tour(rng)
 	p.Crashes = []Crash{{
 		Trigger: Trigger{Point: point, Nth: 1 + rng.IntN(2)}, Loss: loss,

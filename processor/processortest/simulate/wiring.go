@@ -13,6 +13,7 @@ func (x wiring) sending(r *request) (cut bool) {
 	if !watched[r.key] {
 		return false
 	}
+	defer x.p.world.guard("a request")
 	name := r.name()
 	x.p.reach(wirePoint(name, sending), -1)
 	t := x.p.world.spring(name, true)
@@ -42,6 +43,7 @@ func (x wiring) answered(r *request, answer []byte) ([]byte, fate) {
 	if !watched[r.key] {
 		return answer, deliver
 	}
+	defer x.p.world.guard("an answer")
 	x.p.reach(wirePoint(r.name(), answered), -1)
 	if r.fault == nil {
 		return answer, deliver

@@ -39,7 +39,19 @@ type input struct {
 	time      int64 // record time of the last record, Unix ns
 	records   []*kgo.Record
 	oracle    []oracle.Record
+	broken    map[int][]brokenBatch // by the place of the record that comes after them
+	sent      int                   // records, with the batches before them
 }
+
+// brokenBatch says that it is compressed, and holds something else.
+type brokenBatch struct {
+	records int32 // of which nobody knows
+	codec   kgo.CompressionCodecType
+}
+
+// brokenCodecs are those that a broken batch may name. Not zstd: the client's decoder has a finalizer that closes
+// channels of the bubble from outside it.
+var brokenCodecs = []kgo.CompressionCodecType{kgo.CodecGzip, kgo.CodecSnappy, kgo.CodecLz4}
 
 // burst is a principal that does the same thing again and again: what rules are there for.
 type burst struct {
@@ -74,14 +86,27 @@ func newWorkload(p *Plan) (*workload, error) {
 		return nil, fmt.Errorf("workload: %w", err)
 	}
 	for i := range p.Partitions {
-		w.inputs = append(w.inputs, &input{partition: i, time: epoch.UnixNano()})
+		w.inputs = append(w.inputs, &input{partition: i, time: epoch.UnixNano(), broken: map[int][]brokenBatch{}})
 	}
 	for range p.Events {
 		if err := w.next(); err != nil {
 			return nil, fmt.Errorf("workload: %w", err)
 		}
 	}
+	w.spoil(p)
 	return w, nil
+}
+
+// spoil puts broken batches between the records.
+func (w *workload) spoil(p *Plan) {
+	rng := rand.New(rand.NewPCG(p.Seed, 0xb20ce))
+	for range p.Broken {
+		in := pick(rng, w.inputs)
+		at := rng.IntN(len(in.records) + 1)
+		in.broken[at] = append(in.broken[at], brokenBatch{
+			records: 1 + rng.Int32N(4), codec: pick(rng, brokenCodecs),
+		})
+	}
 }
 
 // configure draws thresholds small enough for a few hundred records to cross them.
@@ -155,20 +180,18 @@ func (w *workload) next() error {
 }
 
 // finish adds what makes every partition end with an alert and everything closed: a burst, and a tick two hours later.
-func (w *workload) finish() (added []*kgo.Record, err error) {
+func (w *workload) finish() error {
 	for i, in := range w.inputs {
-		before := len(in.records)
 		in.time += 30 * second
 		for range 6 {
 			if err := w.event(in, 1, i%len(kinds[:5]), 0); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		in.time += 7200 * second
 		in.tick()
-		added = append(added, in.records[before:]...)
 	}
-	return added, nil
+	return nil
 }
 
 func (in *input) add(r *kgo.Record, o oracle.Record) {

@@ -23,7 +23,7 @@ type world struct {
 	plan     *Plan
 	load     *workload
 	database *sink.Memory
-	history  history
+	history  *History
 	network  kfake.VirtualNetwork
 	cluster  *kfake.Cluster
 	client   *kgo.Client // of the world itself: nothing goes wrong with it
@@ -60,9 +60,9 @@ type trap struct {
 	wire *Wire // a trap for a request
 }
 
-func newWorld(p *Plan) (*world, error) {
+func newWorld(p *Plan, h *History) (*world, error) {
 	w := &world{
-		plan: p, hits: map[string]int{}, starts: map[string]int{}, running: map[string]*process{},
+		plan: p, history: h, hits: map[string]int{}, starts: map[string]int{}, running: map[string]*process{},
 		disks: map[string]*disk{}, holder: map[int32]string{}, wanted: map[string]bool{}, crashedAt: map[string]bool{},
 	}
 	w.began = time.Now()
@@ -120,6 +120,7 @@ func (w *world) noteFault() {
 
 // reach is called where a process has come to a point.
 func (p *process) reach(point string, partition int32) {
+	defer p.world.guard(point)
 	if mayStall(point) {
 		p.link.hold()
 	}
@@ -191,6 +192,7 @@ func (w *world) ended(p *process) {
 		w.violated("%s ends again and again: %v", p.who, p.err)
 	case wanted:
 		w.tasks.Go(func() {
+			defer w.guard("a new start")
 			time.Sleep(time.Second)
 			w.revive(p.name)
 		})
@@ -206,8 +208,16 @@ func (w *world) revive(name string) {
 	if !wanted {
 		return
 	}
-	if _, err := w.start(name, d); err != nil {
+	p, err := w.start(name, d)
+	if err != nil {
 		w.violated("%v", err)
+		return
+	}
+	w.mu.Lock()
+	wanted = w.wanted[name]
+	w.mu.Unlock()
+	if !wanted { // all were stopped meanwhile
+		p.stop()
 	}
 }
 
