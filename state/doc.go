@@ -13,6 +13,8 @@
 //  4. A restore never passes off part of a changelog as the whole. What it wrote is checked against the hashes in the
 //     seals; a full restore that was interrupted is recognised and resumed or begun again.
 //  5. Indexes (timers, expiry) are derived from the heads alone, in the batch that writes the head.
+//  6. A restore takes over nothing that this build cannot read: it returns a topics.FormatError, and a build that can
+//     goes on from where it was. Digests do not depend on the format that values are written in.
 //
 // What the caller must do, in this order:
 //

@@ -29,10 +29,7 @@ type FormatError struct {
 }
 
 func (e *FormatError) Error() string {
-	reads := fmt.Sprintf("formats %d to %d", e.Oldest, e.Newest)
-	if e.Oldest == e.Newest {
-		reads = fmt.Sprintf("format %d", e.Oldest)
-	}
+	reads := formats(e.Oldest, e.Newest)
 	if e.Format < e.Oldest {
 		return fmt.Sprintf("a %s of format %d: this build reads %s; use an older one", e.What, e.Format, reads)
 	}
@@ -54,8 +51,15 @@ func WriteFormat(configured int) (byte, error) {
 	case configured == 0:
 		return DefaultValueFormat, nil
 	case configured < OldestValueFormat || configured > NewestValueFormat:
-		return 0, fmt.Errorf("this build writes formats %d to %d, not %d; 0 is the default, %d", OldestValueFormat,
-			NewestValueFormat, configured, DefaultValueFormat)
+		return 0, fmt.Errorf("this build writes %s, not %d; 0 is the default, %d",
+			formats(OldestValueFormat, NewestValueFormat), configured, DefaultValueFormat)
 	}
 	return byte(configured), nil
+}
+
+func formats(oldest, newest int) string {
+	if oldest == newest {
+		return fmt.Sprintf("format %d", oldest)
+	}
+	return fmt.Sprintf("formats %d to %d", oldest, newest)
 }
