@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -73,6 +74,13 @@ func findBroken(ctx context.Context, cl *kgo.Client, at BatchAt) (Batch, error) 
 	decompressor := kgo.DefaultDecompressor()
 	for begin := at.Offset; ; {
 		raw, err := fetchBatches(ctx, cl, leader, at, begin)
+		if errors.Is(err, kerr.OffsetOutOfRange) { // who has read nothing stands at 0, where the log may not begin any more
+			bounds, failed := Bounds(ctx, kadm.NewClient(cl), at.Topic, at.Partition)
+			if start := bounds[at.Partition].From; failed == nil && start > begin {
+				begin = start
+				continue
+			}
+		}
 		if err != nil {
 			return Batch{}, err
 		}
@@ -135,10 +143,7 @@ func fetchBatches(ctx context.Context, cl *kgo.Client, leader int32, at BatchAt,
 		return nil, errors.New("no answer for the partition")
 	}
 	answer := &resp.Topics[0].Partitions[0]
-	if err := kerr.ErrorForCode(answer.ErrorCode); err != nil {
-		return nil, err
-	}
-	return answer.RecordBatches, nil
+	return answer.RecordBatches, kerr.ErrorForCode(answer.ErrorCode)
 }
 
 func leaderOf(ctx context.Context, cl *kgo.Client, topic string, partition int32) (int32, error) {

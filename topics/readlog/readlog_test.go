@@ -212,6 +212,24 @@ func TestReadBrokenBehindAborted(t *testing.T) {
 	}
 }
 
+// Who has never read anything stands at 0, where a log may not begin any more.
+func TestBrokenBatchAtLogStart(t *testing.T) {
+	e := newEnv(t, 1)
+	e.send(e.cl, 0, "a", "b")
+	e.sendRaw(3, []byte("this is not gzip"))
+	begin := kadm.Offsets{}
+	begin.AddOffset("log", 0, 2, -1)
+	_, err := e.adm.DeleteRecords(t.Context(), begin)
+	require.NoError(t, err)
+	listed, err := e.adm.ListTopics(t.Context(), "log")
+	require.NoError(t, err)
+	b, ok, err := BrokenBatch(t.Context(), e.cl, BatchAt{Topic: "log", TopicID: listed["log"].ID},
+		errors.New("unable to decompress batch: gzip: invalid header"))
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, Range{2, 5}, b.Range)
+}
+
 // sendRaw appends a batch of n records that says it is compressed with gzip and holds these bytes.
 func (e *env) sendRaw(n int, body []byte) {
 	e.t.Helper()
