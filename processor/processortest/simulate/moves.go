@@ -62,10 +62,8 @@ func (w *world) kick(name string) {
 
 // fence takes a worker's transactional id, as a second process of the same name would.
 func (w *world) fence(name string) {
-	ctx, cancel := w.patience()
-	defer cancel()
 	id := w.members(name)[0]
-	err := w.takeOver(ctx, id)
+	err := w.takeOver(id)
 	w.history.addf("world", "fenced %s: %v", id, err)
 }
 

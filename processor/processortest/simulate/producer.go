@@ -13,15 +13,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// producerID is the transactional id of who sends the input.
-const producerID = "producer"
-
 // end is how a transaction of the producer ends.
 type end uint8
 
-// The ends. A transaction that does not end well leaves its records in the log, and they are sent once more after it:
-// who judges both finds second deliveries. One that is left is ended by the broker when its time is over, or when the
-// producer begins again.
+// The ends. A transaction that does not end well leaves its records in the log, and they are sent once more: who judges
+// both finds second deliveries. One that is left is ended by the broker when its time is over, or at the latest when
+// everything has been sent.
 const (
 	committed end = iota
 	aborted
@@ -37,14 +34,17 @@ type producer struct {
 	left int // transactions still to begin
 
 	client *kgo.Client // of the open transaction; nil: none is open
+	id     string      // its transactional id; each has one of its own, for kfake keeps the timeout that an id had first
 	end    end
-	chunks int // until it ends
+	chunks int      // until it ends
+	behind []string // ids of transactions that were left
 }
 
 // feed sends the workload, spread over the run.
 func (w *world) feed() (err error) {
 	rng := w.chance("feed")
 	p := &producer{w: w, rng: w.chance("producer"), left: w.plan.Transactions}
+	defer p.drop()
 	for left := w.plan.Events; left > 0; {
 		in := pick(rng, w.load.inputs)
 		n := min(1+rng.IntN(12), len(in.records)-in.sent)
@@ -140,9 +140,10 @@ func (p *producer) begin() (err error) {
 	if p.end == left {
 		timeout, p.chunks = time.Duration(2+p.rng.IntN(20))*time.Second, 1
 	}
+	p.id = fmt.Sprintf("producer-%d", p.left)
 	p.left--
 	p.client, err = kgo.NewClient(append(p.w.kafka(p.w.clean()), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.TransactionalID(producerID), kgo.TransactionTimeout(timeout))...)
+		kgo.TransactionalID(p.id), kgo.TransactionTimeout(timeout))...)
 	if err != nil {
 		return err
 	}
@@ -152,17 +153,23 @@ func (p *producer) begin() (err error) {
 
 // finish ends the open transaction as it was to end.
 func (p *producer) finish() error {
-	defer func() {
-		p.client.Close()
-		p.client = nil
-	}()
+	defer p.drop()
 	p.w.history.addf("world", "the producer's transaction is %s", p.end)
 	if p.end == left {
+		p.behind = append(p.behind, p.id)
 		return nil
 	}
 	ctx, cancel := p.w.patience()
 	defer cancel()
 	return p.client.EndTransaction(ctx, kgo.TransactionEndTry(p.end == committed))
+}
+
+// drop closes the client, if there is one.
+func (p *producer) drop() {
+	if p.client != nil {
+		p.client.Close()
+		p.client = nil
+	}
 }
 
 // close leaves no transaction open.
@@ -172,12 +179,12 @@ func (p *producer) close() error {
 			return err
 		}
 	}
-	if p.w.plan.Transactions == 0 {
-		return nil
+	for _, id := range p.behind {
+		if err := p.w.takeOver(id); err != nil {
+			return err
+		}
 	}
-	ctx, cancel := p.w.patience()
-	defer cancel()
-	return p.w.takeOver(ctx, producerID)
+	return nil
 }
 
 func (w *world) send(client *kgo.Client, records []*kgo.Record) error {
@@ -188,7 +195,9 @@ func (w *world) send(client *kgo.Client, records []*kgo.Record) error {
 }
 
 // takeOver makes the transactional id another producer's, which ends the transaction that is open.
-func (w *world) takeOver(ctx context.Context, id string) error {
+func (w *world) takeOver(id string) error {
+	ctx, cancel := w.patience()
+	defer cancel()
 	req := kmsg.NewPtrInitProducerIDRequest()
 	req.TransactionalID, req.TransactionTimeoutMillis = &id, int32(transaction/time.Millisecond)
 	req.ProducerID, req.ProducerEpoch = -1, -1

@@ -22,8 +22,9 @@ import (
 const (
 	// defaultSeeds are run by a plain test.
 	defaultSeeds = 200
-	// patience is the real time after which a run that still goes on is taken for one in which virtual time stands still.
-	patience = 2 * time.Minute
+	// patience is the number of seconds, of those in which this process was not held up itself, after which a run that
+	// still goes on is taken for one in which virtual time stands still.
+	patience = 120
 )
 
 // TestMain lets garbage lie for longer: worlds are small and come to nothing soon.
@@ -123,13 +124,12 @@ func number(t *testing.T, env string, otherwise int) int {
 func run(t *testing.T, p *Plan) *Result {
 	t.Helper()
 	h := new(History)
-	stuck := time.AfterFunc(patience, func() {
+	defer afterPatience(func() {
 		var stacks [4 << 20]byte
 		name, err := store(t, p, h)
 		panic(fmt.Sprintf("virtual time stands still: a goroutine spins, or waits for a lock whose holder sleeps\n%s"+
 			"history: %s %v\n%s", p, name, err, stacks[:runtime.Stack(stacks[:], true)]))
-	})
-	defer stuck.Stop()
+	})()
 	var r *Result
 	var err error
 	synctest.Test(t, func(*testing.T) {
@@ -141,6 +141,25 @@ func run(t *testing.T, p *Plan) *Result {
 	})
 	require.NoError(t, err, "%s", p)
 	return r
+}
+
+// afterPatience calls do unless it is stopped before. A ticker gives one tick, and not many, for the time in which the
+// process was stopped by a signal.
+func afterPatience(do func()) (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for range patience {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+		}
+		do()
+	}()
+	return func() { close(done) }
 }
 
 // bubble lists the other goroutines of the caller's bubble.
