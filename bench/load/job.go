@@ -33,7 +33,7 @@ func (s *settings) flags() []string {
 func (s *settings) alerts() string      { return s.App + "-alerts" }
 func (s *settings) deadLetters() string { return s.App + "-deadletter" }
 
-// makeTopics makes the topics of a job of its own.
+// makeTopics makes the topics that a run of the job or of the peer writes to.
 func (s *settings) makeTopics(ctx context.Context, adm *kadm.Client) error {
 	input, largest, err := provision.Input(ctx, adm, s.Input)
 	if err != nil {
@@ -46,7 +46,11 @@ func (s *settings) makeTopics(ctx context.Context, adm *kadm.Client) error {
 	if err != nil {
 		return err
 	}
-	specs = provision.Only(specs, topics.RoleAlerts, topics.RoleDeadLetter, topics.RoleChangelog, topics.RoleSeals)
+	roles := []topics.Role{topics.RoleAlerts, topics.RoleDeadLetter}
+	if s.Kind == "job" { // the peer makes its changelog itself
+		roles = append(roles, topics.RoleChangelog, topics.RoleSeals)
+	}
+	specs = provision.Only(specs, roles...)
 	if _, err := provision.Create(ctx, adm, specs, false); err != nil {
 		return err
 	}

@@ -33,6 +33,19 @@ func readMachine(pid int) machine {
 	return m
 }
 
+// peakRSS is the largest resident size of a process so far, in bytes; 0 where the system does not tell. What wait4 says
+// is no less than the size of the process that started it, which is this one.
+func peakRSS(pid int) int64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := bytes.Cut(b, []byte("\nVmHWM:"))
+	line, _, _ := bytes.Cut(after, []byte(" kB\n"))
+	n, _ := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64) // 0 where it is not what we know
+	return n << 10
+}
+
 func ticks(fields [][]byte, at ...int) (sum time.Duration) {
 	for _, i := range at {
 		if i < len(fields) {

@@ -21,11 +21,12 @@ import (
 // options are the command line.
 type options struct {
 	brokers, kafka, bin, profile, only string
+	peer                               string
 	records, rounds, workers           int
 	jobWorkers, partitions, principals int
 	seed                               uint64
 	check                              bool
-	set                                []string
+	set, peerSet                       []string
 	stall, calm                        time.Duration
 }
 
@@ -48,7 +49,8 @@ func run(ctx context.Context) error {
 	flag.StringVar(&o.kafka, "kafka", "real", "broker to start: real (Apache Kafka) or kfake (in this process)")
 	flag.StringVar(&o.bin, "bin", "", "the tocsin program to measure; empty: the processor in a process of this program")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the last round of the job (not with -bin)")
-	flag.StringVar(&o.only, "only", "", "job or bare: measure that alone")
+	flag.StringVar(&o.only, "only", "", "job, bare or, with -peer, streams: measure that alone")
+	flag.StringVar(&o.peer, "peer", "", "streams: measure the Kafka Streams program too (see bench/README.md)")
 	flag.IntVar(&o.records, "records", 2_000_000, "events in the topic")
 	flag.IntVar(&o.principals, "principals", 100_000, "principals")
 	flag.IntVar(&o.rounds, "rounds", 2, "runs of each kind, in turn")
@@ -63,7 +65,14 @@ func run(ctx context.Context) error {
 		o.set = append(o.set, s)
 		return nil
 	})
+	flag.Func("peer-set", "a setting of Kafka Streams, KEY=VALUE; can be repeated", func(s string) error {
+		o.peerSet = append(o.peerSet, s)
+		return nil
+	})
 	flag.Parse()
+	if o.peer != "" && o.peer != kindStreams || o.only == kindStreams && o.peer == "" {
+		return fmt.Errorf("-peer %q: only streams is known, and -only streams needs it", o.peer)
+	}
 	if o.profile != "" && o.bin != "" {
 		return errors.New("-cpuprofile needs the job in a process of this program: leave out -bin")
 	}
@@ -143,21 +152,29 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 	if _, err := measure(ctx, warm, "", o.stall); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
-	if o.only != "bare" {
+	warm.JobWorkers, warm.Set, warm.PeerSet = o.jobWorkers, o.set, o.peerSet
+	if o.peer != "" && o.check {
 		s := warm
-		s.Kind, s.App, s.JobWorkers, s.Set = "job", run+"-warm-job", o.jobWorkers, o.set
+		s.App = run + "-equal"
+		if err := o.equal(ctx, s); err != nil {
+			return fmt.Errorf("compare with the peer: %w", err)
+		}
+	}
+	for _, kind := range o.kinds() {
+		if kind == "bare" { // it was the first
+			continue
+		}
+		s := warm
+		s.Kind, s.App = kind, run+"-warm-"+kind
 		if _, err := o.one(ctx, g, s); err != nil {
 			return fmt.Errorf("warm up: %w", err)
 		}
 	}
 	var samples []sample
 	for round := range o.rounds {
-		for _, kind := range []string{"job", "bare"} {
-			if o.only != "" && o.only != kind {
-				continue
-			}
+		for _, kind := range o.kinds() {
 			s := warm
-			s.Kind, s.App, s.JobWorkers, s.Set = kind, fmt.Sprintf("%s-%s-%d", run, kind, round), o.jobWorkers, o.set
+			s.Kind, s.App = kind, fmt.Sprintf("%s-%s-%d", run, kind, round)
 			if round == o.rounds-1 {
 				s.Profile = o.profile
 			}
@@ -166,11 +183,23 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 			if err != nil {
 				return fmt.Errorf("%s %d: %w", kind, round, err)
 			}
+			result.Round = round
 			samples = append(samples, result)
 		}
 	}
 	_, err = os.Stdout.WriteString(report(samples))
 	return err
+}
+
+// kinds are those that are measured, in the order of a round.
+func (o *options) kinds() []string {
+	switch {
+	case o.only != "":
+		return []string{o.only}
+	case o.peer != "":
+		return []string{"job", "bare", o.peer}
+	}
+	return []string{"job", "bare"}
 }
 
 // one measures a run and, where asked for, checks what it wrote.

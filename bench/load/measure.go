@@ -16,7 +16,7 @@ import (
 
 // settings go from the program to the process it measures.
 type settings struct {
-	Kind       string // job or bare
+	Kind       string // job, bare or streams
 	Brokers    []string
 	App, Input string
 	Dir        string
@@ -26,18 +26,22 @@ type settings struct {
 	CloseAfter time.Duration
 	Profile    string
 	Set        []string // more settings of the job
+	PeerSet    []string // more settings of the peer
 	BrokerPID  int      // 0: not ours
 }
 
 // sample is one measured run.
 type sample struct {
 	Kind    string
+	Round   int
 	Events  int64
 	Total   time.Duration // start of the process to lag 0
 	First   time.Duration // start to the first commit seen
 	Early   int64         // events committed by then
 	CPU     time.Duration
-	PeakRSS int64 // bytes
+	PeakRSS int64   // bytes
+	Half    reading // when half of the events were committed
+	End     reading // when all were
 
 	Broker time.Duration // CPU time of the broker, when it is ours
 	Others time.Duration // CPU time of everything else on the machine: disturbance
@@ -85,7 +89,7 @@ func measure(ctx context.Context, s settings, bin string, stall time.Duration) (
 		return out, fmt.Errorf("end offsets of %s: %w", s.Input, err)
 	}
 	ends.Each(func(o kadm.ListedOffset) { out.Events += o.Offset })
-	if s.Kind == "job" {
+	if s.Kind != "bare" {
 		if err := s.makeTopics(ctx, adm); err != nil {
 			return out, fmt.Errorf("make topics: %w", err)
 		}
@@ -100,7 +104,7 @@ func measure(ctx context.Context, s settings, bin string, stall time.Duration) (
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	err = out.watch(ctx, adm, s, start, ended, stall)
+	err = out.watch(ctx, adm, s, process{start, cmd.Process.Pid, ended}, stall)
 	if errors.Is(err, errEnded) {
 		return out, err
 	}
@@ -119,7 +123,8 @@ func measure(ctx context.Context, s settings, bin string, stall time.Duration) (
 	out.Broker = after.process - before.process
 	out.Stolen = after.stolen - before.stolen
 	out.Others = max(after.all-before.all-out.Broker-out.CPU, 0)
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+	out.PeakRSS = out.End.rss
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && out.PeakRSS == 0 {
 		out.PeakRSS = usage.Maxrss << 10 // Linux counts KiB
 	}
 	return out, err
@@ -127,10 +132,15 @@ func measure(ctx context.Context, s settings, bin string, stall time.Duration) (
 
 var errEnded = errors.New("the measured process ended by itself")
 
+// process is the measured process.
+type process struct {
+	start time.Time
+	pid   int
+	ended <-chan error
+}
+
 // watch polls the group until it has committed the end.
-func (s *sample) watch(ctx context.Context, adm *kadm.Client, child settings, start time.Time, ended <-chan error,
-	stall time.Duration,
-) error {
+func (s *sample) watch(ctx context.Context, adm *kadm.Client, child settings, p process, stall time.Duration) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	moved, last := time.Now(), int64(0)
@@ -138,7 +148,7 @@ func (s *sample) watch(ctx context.Context, adm *kadm.Client, child settings, st
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case err := <-ended:
+		case err := <-p.ended:
 			return errors.Join(errEnded, err)
 		case <-tick.C:
 		}
@@ -155,11 +165,12 @@ func (s *sample) watch(ctx context.Context, adm *kadm.Client, child settings, st
 		if n > last {
 			moved, last = time.Now(), n
 			if s.First == 0 {
-				s.First, s.Early = time.Since(start), n
+				s.First, s.Early = time.Since(p.start), n
 			}
 		}
+		s.halfway(n, time.Since(p.start), p.pid)
 		if n == s.Events {
-			s.Total = time.Since(start)
+			s.Total = time.Since(p.start)
 			return nil
 		}
 		if time.Since(moved) > stall {
@@ -176,12 +187,19 @@ func (s *settings) command(ctx context.Context, bin string) (*exec.Cmd, error) {
 	}
 	env := append(os.Environ(), "TOCSIN_VERIFY__HMAC_SECRET="+s.Key)
 	var args []string
-	if s.Kind == "job" && bin != "" {
+	switch {
+	case s.Kind == kindStreams:
+		program, settings, err := s.streamsCommand()
+		if err != nil {
+			return nil, err
+		}
+		bin, env = program, append(os.Environ(), settings...)
+	case s.Kind == "job" && bin != "":
 		args = append(args, "run", "--roles", "processor")
 		for _, f := range s.flags() {
 			args = append(args, "--set", f)
 		}
-	} else {
+	default:
 		if bin, err = os.Executable(); err != nil {
 			return nil, err
 		}

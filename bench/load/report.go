@@ -10,12 +10,17 @@ import (
 // two kinds within each round, for a shared machine is another one a minute later.
 func report(samples []sample) string {
 	var b strings.Builder
-	b.WriteString(" run   events  seconds  to first commit  events/s  steady/s  CPU s/million  broker CPU  peak RSS MB" +
-		"  other cores  stolen\n")
+	width := 4
+	for i := range samples {
+		width = max(width, len(samples[i].Kind))
+	}
+	b.WriteString(strings.Repeat(" ", width-4) + " run   events  seconds  to first commit  events/s  steady/s" +
+		"  CPU s/million  broker CPU  peak RSS MB  other cores  stolen\n")
 	for i := range samples {
 		s := &samples[i]
-		fmt.Fprintf(&b, "%4s %8d %8.2f %16.2f %9.0f %9.0f %14.3f %11.3f %12.0f %12.2f %7.2f\n", s.Kind, s.Events, s.Total.Seconds(),
-			s.First.Seconds(), s.rate(), s.steady(), s.cpuPerMillion(), s.brokerPerMillion(), s.megabytes(), s.disturbed(), s.stolen())
+		fmt.Fprintf(&b, "%*s %8d %8.2f %16.2f %9.0f %9.0f %14.3f %11.3f %12.0f %12.2f %7.2f\n", width, s.Kind, s.Events,
+			s.Total.Seconds(), s.First.Seconds(), s.rate(), s.steady(), s.cpuPerMillion(), s.brokerPerMillion(),
+			s.megabytes(), s.disturbed(), s.stolen())
 	}
 	b.WriteByte('\n')
 	of := func(kind string, value func(*sample) float64) (v []float64) {
@@ -45,6 +50,7 @@ func report(samples []sample) string {
 			spreadOf(bare).text(row.format), spreadOf(ratios).text("%.2f"))
 		b.WriteByte('\n')
 	}
+	b.WriteString(peerReport(samples))
 	return b.String()
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds and tests the Kafka Streams program into .cache/kstreams through Maven. Does nothing when what is there was built
-# from the sources as they are.
+# Builds and tests the Kafka Streams program into .cache/kstreams through Maven. Does nothing when what is there was
+# built from the sources as they are.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -11,7 +11,8 @@ if [ -f "$home/.complete" ] && [ "$(cat "$home/.complete")" = "$built" ]; then
   exit 0
 fi
 if ! command -v mvn >/dev/null || ! command -v javac >/dev/null; then
-  echo "kstreams: Maven and a JDK, 17 or newer, are needed: on Debian or Ubuntu 'apt-get install maven default-jdk-headless'" >&2
+  echo "kstreams: Maven and a JDK, 17 or newer, are needed: on Debian or Ubuntu" \
+    "'apt-get install maven default-jdk-headless'" >&2
   exit 1
 fi
 
@@ -20,7 +21,8 @@ mkdir -p "$home"
 rm -rf "$home/.complete" "$home/target"
 # A registry may fail once: try three times, unless it is the code that fails.
 for try in 1 2 3; do
-  if mvn --batch-mode --no-transfer-progress -Dstyle.color=never -Dhome="$home" package </dev/null >"$home/maven.log" 2>&1; then
+  if mvn --batch-mode --no-transfer-progress -Dstyle.color=never -Dhome="$home" package \
+      </dev/null >"$home/maven.log" 2>&1; then
     break
   fi
   if [ "$try" = 3 ] || ! grep -q -e 'Could not transfer' -e 'could not be resolved' "$home/maven.log"; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the Kafka Streams program that build.sh has built; its settings come by KSTREAMS_* (see Settings.java). Options of
-# the Java machine can be added in KSTREAMS_JAVA_OPTS.
+# Runs the Kafka Streams program that build.sh has built; its settings come by KSTREAMS_* (see Settings.java). Options
+# of the Java machine can be added in KSTREAMS_JAVA_OPTS.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
@@ -12,8 +12,9 @@ if [ ! -f "$home/kstreams.jar" ]; then
   exit 1
 fi
 options=(
-  # Throughput is what is measured, and pauses of tens of milliseconds are lost in a commit interval of 100: the parallel
-  # collector has no barriers that slow down each write of a reference, and no concurrent threads that take a core away.
+  # Throughput is what is measured, and pauses of tens of milliseconds are lost in a commit interval of 100. The
+  # parallel collector has cheaper barriers than G1 at each write of a reference, and no concurrent threads that take a
+  # core away.
   -XX:+UseParallelGC
   # A fixed heap: no resizing. Most of it is young, because all but the record cache dies within a commit interval.
   -Xms1g -Xmx1g -Xmn640m

@@ -27,8 +27,8 @@ final class DetectorTopology {
                 Stores.persistentKeyValueStore(Detector.STORE), Serdes.Bytes(), Serdes.ByteArray())
             // 64 MB segments as the product's changelog has; compacted when a fifth is dirty.
             .withLoggingEnabled(Map.of("segment.bytes", "67108864", "min.cleanable.dirty.ratio", "0.2"));
-    // The record cache makes one RocksDB write and one changelog record of all updates of a key between two commits, and
-    // answers the reads of hot keys. It is the right thing for a skewed key distribution.
+    // The record cache makes one RocksDB write and one changelog record of all updates of a key between two commits,
+    // and answers the reads of hot keys. It is the right thing for a skewed key distribution.
     boolean cached = !"0".equals(config.getProperty(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG));
     windows = cached ? windows.withCachingEnabled() : windows.withCachingDisabled();
     ByteArraySerializer bytes = new ByteArraySerializer();

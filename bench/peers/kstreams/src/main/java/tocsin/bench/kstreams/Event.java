@@ -1,8 +1,8 @@
 package tocsin.bench.kstreams;
 
 /**
- * A decoded event: the fields that verification and the rules need. It is reused for every record, and holds the texts of
- * the signed fields in one block as JSON.stringify prints them, quotes included.
+ * A decoded event: the fields that verification and the rules need. It is reused for every record, and holds the texts
+ * of the signed fields in one block as JSON.stringify prints them, quotes included.
  */
 final class Event {
   /** The signed fields in the order of the canonical string, and after them the address, which is none of them. */

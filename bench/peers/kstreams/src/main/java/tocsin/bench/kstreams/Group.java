@@ -15,7 +15,7 @@ final class Group {
     field = e.has(Event.PRINCIPAL) ? Event.PRINCIPAL : e.has(Event.ADDRESS) ? Event.ADDRESS : -1;
     key.clear();
     key.append(e.text.bytes, e.start[Event.ORGANIZATION], e.end[Event.ORGANIZATION]);
-    key.append(new byte[] {(byte) name().charAt(0)});
+    key.append((byte) name().charAt(0));
     if (field >= 0) {
       key.append(e.text.bytes, e.start[field], e.end[field]);
     }

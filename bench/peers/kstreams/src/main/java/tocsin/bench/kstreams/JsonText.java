@@ -30,6 +30,11 @@ final class JsonText {
     length += to - from;
   }
 
+  void append(byte one) {
+    room(1);
+    bytes[length++] = one;
+  }
+
   void append(byte[] other) {
     append(other, 0, other.length);
   }

@@ -44,7 +44,8 @@ final class Output {
     byte[] sum = Arrays.copyOf(digest.digest(utf8(crossing)), 16);
     String id = HexFormat.of().formatHex(sum);
     json.clear();
-    text("{\"schema\":1,\"id\":\"" + id + "\",\"state\":\"open\",\"rule\":{\"id\":\"" + rule.id + "\"},\"organization\":");
+    text("{\"schema\":1,\"id\":\"" + id + "\",\"state\":\"open\",\"rule\":{\"id\":\"" + rule.id
+        + "\"},\"organization\":");
     field(e, Event.ORGANIZATION);
     text(",\"group\":{\"" + group.name() + "\":");
     field(e, group.field());

@@ -10,8 +10,8 @@ import org.rocksdb.RocksDB;
 import org.rocksdb.WriteBufferManager;
 
 /**
- * Bounds RocksDB's memory over all stores together: one block cache, and the memtables are charged to it. By default each
- * store has 50 MB of cache and three memtables of 16 MB, of which there is one per task.
+ * Bounds RocksDB's memory over all stores together, one per task: one block cache, and the memtables are charged to it.
+ * By default each store has 50 MB of cache and three memtables of 16 MB.
  */
 public final class RocksSettings implements RocksDBConfigSetter {
   private static final long MEMTABLES = 128L << 20;

@@ -49,9 +49,9 @@ record Settings(String input, String alerts, String deadLetters, byte[] secret, 
     p.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
     p.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, commitMillis);
 
-    // While a thread waits for its commit others work: more threads than cores. Each has a producer and its transaction.
+    // While a thread waits for its commit others work: more threads than cores. Each has a transaction of its own.
     p.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, 4);
-    // Room for all keys that are touched between two commits and the hot ones besides; a state of 100,000 principals fits.
+    // Room for all keys that are touched between two commits and the hot ones besides.
     p.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 128 << 20);
     p.put(StreamsConfig.ROCKSDB_CONFIG_SETTER_CLASS_CONFIG, RocksSettings.class);
     // Records are handed to tasks in larger portions: fewer pauses and resumptions of partitions.

@@ -58,7 +58,7 @@ final class Stringify {
     }
   }
 
-  /** Names that are array indices come first, ascending; the last of several values stands at the place of the first. */
+  /** Names that are array indices come first, ascending; of several values the last stands at the first one's place. */
   private static void object(JsonParser p, JsonText out) throws IOException {
     Map<Long, JsonText> indices = new TreeMap<>();
     Map<String, JsonText> others = new LinkedHashMap<>();

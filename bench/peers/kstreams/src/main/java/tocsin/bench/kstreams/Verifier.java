@@ -7,8 +7,8 @@ import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
 /**
- * Checks the hash and the signature that an event states. Digest and Mac are made once per task and reused: looking them
- * up costs more than a signature.
+ * Checks the hash and the signature that an event states. Digest and Mac are made once per task and reused: looking
+ * them up costs more than a signature.
  */
 final class Verifier {
   private static final byte[][] PREFIXES = prefixes(

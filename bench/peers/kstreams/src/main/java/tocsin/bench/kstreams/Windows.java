@@ -6,17 +6,18 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
- * The window step of one key: all its rules' windows are one value of the store, so that an event costs one read and one
- * write however many rules count it. The value is worked on as it is stored, without objects:
+ * The window step of one key: all its rules' windows are one value of the store, so that an event costs one read and
+ * one write however many rules count it. The value is worked on as it is stored, without objects:
  *
  * <pre>
  * mask of the rules that follow (1 byte), and for each, by ordinal:
- *   last holding point (8 bytes, Unix nanoseconds; the least long: none), number of times (2), times (8 each, ascending)
+ *   last holding point (8 bytes, Unix nanoseconds; the least long: none),
+ *   number of times (2 bytes), times (8 bytes each, ascending)
  * </pre>
  *
  * A holding point is the time t of a match for which (t − window, t] holds the rule's threshold of matches. Times are
- * kept as long as they can be part of a window of an event that comes at most {@link #DISORDER} after a younger one, and
- * at most 2 × threshold − 1 of them: were there as many younger ones, those would hold by themselves. One per task.
+ * kept as long as they can be part of a window of an event that comes at most {@link #DISORDER} after a younger one,
+ * and at most 2 × threshold − 1 of them: were there as many younger ones, those would hold by themselves. One per task.
  */
 final class Windows {
   /** Producers' clocks and batches put events of one key out of order by about this much (nanoseconds). */

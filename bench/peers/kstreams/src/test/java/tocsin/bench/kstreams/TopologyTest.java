@@ -56,7 +56,8 @@ class TopologyTest {
   private static String login(String who, int second) {
     return String.format(
         "{\"timestamp\":\"2026-03-02T12:00:%02d.5+01:00\",\"action\":\"auth.login.failure\",\"status\":\"failure\","
-            + "\"principalId\":%s,\"organizationId\":\"org-1\",\"sessionContext\":{\"a\":[1],\"ipAddress\":\"10.0.0.1\"}}",
+            + "\"principalId\":%s,\"organizationId\":\"org-1\","
+            + "\"sessionContext\":{\"a\":[1],\"ipAddress\":\"10.0.0.1\"}}",
         second, who);
   }
 

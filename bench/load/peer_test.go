@@ -1,0 +1,60 @@
+package main
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestWarmIsTheSecondHalf(t *testing.T) {
+	s := sample{Events: 1000, Total: 10 * time.Second, CPU: 5 * time.Second}
+	require.InDelta(t, 100, s.warm(), 1e-9, "no reading: the whole run")
+	require.InDelta(t, 5000, s.warmCPUPerMillion(), 1e-9)
+	s.Half = reading{events: 500, at: 8 * time.Second, cpu: 4 * time.Second}
+	s.End = reading{events: 1000, at: 10 * time.Second, cpu: 4500 * time.Millisecond}
+	require.InDelta(t, 250, s.warm(), 1e-9)
+	require.InDelta(t, 1000, s.warmCPUPerMillion(), 1e-9)
+
+	s = sample{Events: 1000}
+	for _, n := range []int64{0, 499, 600, 800, 1000} {
+		s.halfway(n, time.Duration(n)*time.Millisecond, os.Getpid())
+	}
+	require.EqualValues(t, 600, s.Half.events)
+	require.EqualValues(t, 1000, s.End.events)
+	require.Equal(t, time.Second, s.End.at)
+	require.Positive(t, s.End.cpu)
+	require.Greater(t, s.End.rss, int64(1<<20))
+}
+
+func TestPeerReport(t *testing.T) {
+	run := func(round int, kind string, rate, cpu float64) sample {
+		second := time.Duration(1000 / rate * float64(time.Second))
+		used := time.Duration(cpu * float64(time.Second))
+		return sample{Kind: kind, Round: round, Events: 2000, Total: 3 * second, CPU: 2 * used, PeakRSS: 1 << 20,
+			Half: reading{events: 1000, at: second}, End: reading{events: 2000, at: 2 * second, cpu: used}}
+	}
+	samples := []sample{
+		run(0, "job", 300, 2), run(0, "bare", 400, 1), run(0, "streams", 100, 8),
+		run(1, "job", 300, 2), run(1, "bare", 400, 1), run(1, "streams", 80, 8),
+	}
+	text := report(samples)
+	require.Contains(t, text, "    1 streams            100            8000.000              0.25\n")
+	require.Contains(t, text, "              0.20  void: below 0.22 of the bare loop\n")
+	require.Contains(t, text, "1 of 2 runs of Kafka Streams count\n")
+	require.Contains(t, text,
+		"warm events/s      streams 100 (100–100)  job/streams 3.00 (3.00–3.00)  bare/streams 4.00 (4.00–4.00)\n")
+	require.Contains(t, text,
+		"warm CPU s/million streams 8000.000 (8000.000–8000.000)  job/streams 0.25 (0.25–0.25)")
+	require.Empty(t, peerReport(samples[:2]))
+	require.NotContains(t, report(samples[:2]), "warm")
+}
+
+func TestCompareFirings(t *testing.T) {
+	a, b := firing{"r", "o", "principal", "x"}, firing{"r", "", "ip", "10.0.0.1"}
+	require.NoError(t, compareFirings("job", map[firing]bool{a: true}, map[firing]bool{a: true}))
+	err := compareFirings("job", map[firing]bool{a: true}, map[firing]bool{b: true})
+	require.ErrorContains(t, err, `missing: r "o" principal "x"`)
+	require.ErrorContains(t, err, `unexpected: r "" ip "10.0.0.1"`)
+}
