@@ -36,6 +36,7 @@ kafka-jars: ## fetch the real Kafka broker for tests into .cache, through Maven
 .PHONY: test
 test: setup ## all tests, with the real Kafka and PostgreSQL (PKG=./topics/... for a part)
 	$(TEST) $(PKG)
+	$(if $(filter ./...,$(PKG)),$(TEST) -tags tocsin_next_format ./topics ./state/...)
 
 .PHONY: race
 race: ## all tests with the race detector (PKG=./state/... for a part)
@@ -46,12 +47,16 @@ race: ## all tests with the race detector (PKG=./state/... for a part)
 long: setup ## the long form of the end-to-end tests: more events, more crashes (an hour)
 	TOCSIN_LONG=1 go test -p 1 -count 1 -timeout 6h -v ./processor/processortest/endtoend
 
+# The parts of the soak that were asked for; none: all of them, in their short form.
+SOAK := $(strip $(if $(KILLS),TestSoak) $(if $(STORM),TestStorm) $(if $(UPGRADE),TestUpgrade))
+space := $(subst ,, )
+
 .PHONY: soak
-soak: setup ## processes killed, paused, stopped under load (KILLS=20 EVENTS=100000 RATE=2000 SEED=1), a storm of STORM=20 s
-	report=$(if $(KILLS)$(STORM),$(CURDIR)/bench/results,$$(mktemp -d)); mkdir -p "$$report"; \
+soak: setup ## processes killed, paused, stopped under load (KILLS=20 EVENTS=100000 RATE=2000 SEED=1), a storm of STORM=20 s, an upgrade over UPGRADE=40000
+	report=$(if $(SOAK),$(CURDIR)/bench/results,$$(mktemp -d)); mkdir -p "$$report"; \
 	  TOCSIN_SOAK=1 TOCSIN_REPORT=$$report TOCSIN_KILLS=$(KILLS) TOCSIN_EVENTS=$(EVENTS) TOCSIN_RATE=$(RATE) \
-	  TOCSIN_SEED=$(SEED) TOCSIN_STORM=$(STORM) go test -count 1 -timeout 24h -v ./processor/processortest/soak \
-	  $(if $(KILLS)$(STORM),-run '$(if $(KILLS),TestSoak)$(if $(KILLS),$(if $(STORM),|))$(if $(STORM),TestStorm)')
+	  TOCSIN_SEED=$(SEED) TOCSIN_STORM=$(STORM) TOCSIN_UPGRADE=$(UPGRADE) go test -count 1 -timeout 24h -v \
+	  ./processor/processortest/soak $(if $(SOAK),-run '$(subst $(space),|,$(SOAK))')
 
 SIMULATE := go test -count 1 -timeout 24h -v ./processor/processortest/simulate
 # Of a verbose run: what failed, and the summaries.

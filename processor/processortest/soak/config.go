@@ -40,12 +40,19 @@ func (c *Config) validate() error {
 }
 
 // Run does the whole of it. What does not hold is in the report's failures; the error says why it could not go on.
-func Run(ctx context.Context, cfg Config) (r *Report, err error) {
+func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	began := time.Now()
 	w := &world{cfg: cfg, plan: NewPlan(cfg.Seed, cfg.Kills), report: newReport(&cfg)}
+	return w.run(ctx, w.faults, w.check)
+}
+
+// run is a run during which something happens, and what is checked afterwards.
+func (w *world) run(
+	ctx context.Context, happens func(context.Context) error, checks ...func(context.Context) error,
+) (r *Report, err error) {
+	cfg, began := w.cfg, time.Now()
 	defer func() {
 		err = errors.Join(err, w.tearDown())
 		if err != nil {
@@ -65,8 +72,13 @@ func Run(ctx context.Context, cfg Config) (r *Report, err error) {
 	if err := w.setUp(ctx, string(mix.Secret)); err != nil {
 		return nil, fmt.Errorf("set up: %w", err)
 	}
-	if err := w.work(ctx); err != nil {
+	if err := w.work(ctx, happens); err != nil {
 		return nil, err
 	}
-	return nil, w.check(ctx)
+	for _, check := range checks {
+		if err := check(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
 }

@@ -16,5 +16,8 @@
 // so this one goes in order, and at a moment when none is. And the machine itself is not crashed: what the kernel was
 // given, it keeps.
 //
+// [Upgrade] is the same with another thing happening: a rolling upgrade from one build to another, and from one format
+// of the state to the next.
+//
 // [Storm] is apart from that: members of one group, in this process, of which one joins or leaves every two seconds.
 package soak

@@ -35,6 +35,7 @@ type member struct {
 	w *world
 	program.Member
 
+	program   string // path of the build that it is
 	number    int
 	config    string
 	condition condition
@@ -55,7 +56,7 @@ func (w *world) newMember(ctx context.Context, number int) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &member{w: w, number: number, Member: program.Member{
+	m := &member{w: w, program: w.cfg.Program, number: number, Member: program.Member{
 		Instance: names[number], Dir: filepath.Join(w.cfg.Dir, names[number]), HTTP: listen}}
 	m.config, err = w.writeConfig(&m.Member)
 	return m, err
@@ -71,7 +72,7 @@ func (m *member) start(ctx context.Context) error {
 		log:    filepath.Join(m.w.cfg.Dir, "logs", fmt.Sprintf("%s-%03d.log", m.Instance, len(m.lives)+1)),
 		stored: stored,
 	}
-	if m.proc, err = program.Start(m.w.cfg.Program, m.config, l.log); err != nil {
+	if m.proc, err = program.Start(m.program, m.config, l.log); err != nil {
 		return err
 	}
 	m.lives = append(m.lives, l)
@@ -85,7 +86,7 @@ func (m *member) inspect(ctx context.Context) (map[int32]int64, error) {
 		return nil, nil //nolint:nilnil // it has not lived yet
 	}
 	// A process that was killed while it opened its state for the first time may have left less than a whole one.
-	out, err := program.Call(ctx, m.w.cfg.Program, m.config, "state", "inspect", "--output", "json")
+	out, err := program.Call(ctx, m.program, m.config, "state", "inspect", "--output", "json")
 	if err != nil && len(m.lives) > 1 {
 		return nil, err
 	}

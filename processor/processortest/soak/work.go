@@ -16,8 +16,8 @@ const (
 	standstill = 90 * time.Second
 )
 
-// work offers the load, inflicts the plan's faults meanwhile, brings everybody back and waits until all is judged.
-func (w *world) work(ctx context.Context) error {
+// work offers the load while something happens (the plan's faults), and waits until all is judged.
+func (w *world) work(ctx context.Context, happens func(context.Context) error) error {
 	w.load = &load{rate: w.cfg.Rate}
 	watching, stop := context.WithCancel(ctx)
 	watched := make(chan struct{})
@@ -31,7 +31,7 @@ func (w *world) work(ctx context.Context) error {
 	}()
 	g, working := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.offer(working) })
-	g.Go(func() error { return w.faults(working) })
+	g.Go(func() error { return happens(working) })
 	if err := g.Wait(); err != nil {
 		return err
 	}

@@ -1,0 +1,194 @@
+package soak
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"tocsin/processor/processortest/program"
+	"tocsin/topics"
+)
+
+// nextFormat is what the build with the tag [program.NextFormat] can write beside the releases' format.
+const nextFormat = 2
+
+// Upgrade is a run in which every process is upgraded under load, one after the other, in two rounds as a release with a
+// new format of the state asks for it: first to the build next, which goes on writing the old format, then to the new
+// format. One process of each round is killed instead of being stopped, and all leave their groups: their partitions go
+// to the others and come back, so that each build and each setting reads what the others have written.
+//
+// Beside what must hold for every run: the digest of each partition is that of the input judged again by the build of
+// before, both formats are in the state in the end, and the build of before refuses what it cannot read by name.
+func Upgrade(ctx context.Context, cfg Config, next string) (*UpgradeReport, error) {
+	cfg.Kills = 2
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	w := &world{cfg: cfg, report: newReport(&cfg)}
+	u := &UpgradeReport{Report: w.report, Values: map[string]int64{}}
+	_, err := w.run(ctx, func(ctx context.Context) error { return w.upgrade(ctx, next) }, w.check,
+		func(ctx context.Context) error { return w.checkFormats(ctx, u) })
+	return u, err
+}
+
+// UpgradeReport is what happened in an [Upgrade].
+type UpgradeReport struct {
+	*Report
+	Values  map[string]int64 `json:"values"`  // in the end, by format
+	Digests int              `json:"digests"` // partitions whose digest is that of a replay
+
+	same [partitions]bool
+}
+
+// upgrade does the two rounds.
+func (w *world) upgrade(ctx context.Context, next string) error {
+	events, steps, step := int64(w.generator.Records()), int64(2*(members-1)), int64(0)
+	for round, format := range []int{topics.DefaultValueFormat, nextFormat} {
+		for _, m := range w.members[:members-1] {
+			w.load.ceiling.Store(events * (step + 2) / (steps + 2))
+			f := Fault{Wait: time.Second, Breathe: true}
+			if err := w.between(ctx, &f, events*(step+1)/(steps+2)); err != nil {
+				return err
+			}
+			step++
+			kill := (m.number+round)%(members-1) == 1
+			w.cfg.Say("upgrade: %s, to write format %d", m.Instance, format)
+			if err := w.replace(ctx, m, next, format, kill); err != nil {
+				return fmt.Errorf("upgrade %s: %w", m.Instance, err)
+			}
+		}
+	}
+	w.load.ceiling.Store(events)
+	return nil
+}
+
+// replace stops a process, lets the others have its partitions, and starts it as another build.
+func (w *world) replace(ctx context.Context, m *member, build string, format int, kill bool) error {
+	if kill {
+		m.kill()
+		w.report.Killed++
+	} else if err := m.drain(ctx); err != nil {
+		return err
+	}
+	if err := m.leave(ctx); err != nil {
+		return err
+	}
+	committed := w.changelog.transactions()
+	if err := w.until(ctx, "the others have gone on", func() bool { return w.changelog.transactions() > committed }); err != nil {
+		return err
+	}
+	app := w.app
+	app.Extra += fmt.Sprintf("state: {write_format: %d}\n", format)
+	if err := os.WriteFile(m.config, app.Configuration(&m.Member), 0o600); err != nil {
+		return err
+	}
+	m.program = build
+	if err := m.start(ctx); err != nil {
+		return err
+	}
+	return w.until(ctx, m.Instance+" has partitions again", func() bool {
+		b, err := os.ReadFile(m.lives[len(m.lives)-1].log)
+		return err == nil && bytes.Contains(b, []byte(`"msg":"restored"`))
+	})
+}
+
+// checkFormats looks at the state of the processes, which have ended.
+func (w *world) checkFormats(ctx context.Context, u *UpgradeReport) error {
+	// What the input comes to, judged by the build of before with its own configuration.
+	before := program.Member{Instance: "before", Dir: filepath.Join(w.cfg.Dir, "before"), HTTP: w.members[0].HTTP}
+	config, err := w.writeConfig(&before)
+	if err != nil {
+		return err
+	}
+	out, err := program.Call(ctx, w.cfg.Program, config, "replay", "--output", "json")
+	if err != nil {
+		return fmt.Errorf("replay: %w", err)
+	}
+	var want [partitions]struct {
+		Partition int    `json:"partition"`
+		Digest    string `json:"digest"`
+	}
+	for line := range bytes.Lines(out) {
+		one := want[0]
+		if json.Unmarshal(line, &one) == nil && one.Digest != "" {
+			want[one.Partition] = one
+		}
+	}
+	refused := false
+	for _, m := range w.members[:members-1] {
+		if err := w.checkState(ctx, m, func(p int) string { return want[p].Digest }, u); err != nil {
+			return err
+		}
+		if err := os.WriteFile(m.config, w.app.Configuration(&m.Member), 0o600); err != nil { // without the setting
+			return err
+		}
+		_, err := program.Call(ctx, w.cfg.Program, m.config, "state", "inspect", "--digest", "--output", "json")
+		refused = refused || err != nil && strings.Contains(err.Error(), (&topics.FormatError{What: "value",
+			Format: nextFormat, Oldest: 1, Newest: 1}).Error())
+	}
+	for _, same := range u.same {
+		if same {
+			u.Digests++
+		}
+	}
+	if u.Digests < partitions {
+		w.report.fail("the digests of %d of %d partitions are those of a replay", u.Digests, partitions)
+	}
+	if u.Values["1"] == 0 || u.Values["2"] == 0 || len(u.Values) != 2 {
+		w.report.fail("values by format in the end: %v; there must be some of 1 and of 2", u.Values)
+	}
+	if !refused {
+		w.report.fail("the build of before refuses no state of format %d by name", nextFormat)
+	}
+	return nil
+}
+
+// checkState compares the partitions that a process held in the end.
+func (w *world) checkState(ctx context.Context, m *member, want func(int) string, u *UpgradeReport) error {
+	out, err := program.Call(ctx, m.program, m.config, "state", "inspect", "--digest", "--output", "json")
+	if err != nil {
+		return fmt.Errorf("state of %s: %w", m.Instance, err)
+	}
+	for line := range bytes.Lines(out) {
+		var row struct {
+			Partition string `json:"partition"`
+			Complete  bool   `json:"complete"`
+			Sequence  uint64 `json:"transactions"`
+			Digest    string `json:"digest"`
+			Formats   string `json:"formats"`
+		}
+		if json.Unmarshal(line, &row) != nil || !row.Complete {
+			continue
+		}
+		p, err := strconv.Atoi(strings.TrimPrefix(row.Partition, "0/"))
+		if err != nil || p >= partitions {
+			return fmt.Errorf("state of %s: partition %q", m.Instance, row.Partition)
+		}
+		w.changelog.mu.Lock()
+		last := w.changelog.parts[p].last.Sequence
+		w.changelog.mu.Unlock()
+		if row.Sequence != last {
+			continue // somebody else had it last
+		}
+		if row.Digest != want(p) {
+			w.report.fail("%s: the digest of partition %d is %s, that of a replay %s", m.Instance, p, row.Digest, want(p))
+			continue
+		}
+		u.same[p] = true
+		for count := range strings.SplitSeq(row.Formats, ", ") {
+			format, text, _ := strings.Cut(count, ": ")
+			n, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
+				return fmt.Errorf("state of %s: formats %q", m.Instance, row.Formats)
+			}
+			u.Values[format] += n
+		}
+	}
+	return nil
+}
