@@ -29,6 +29,11 @@ type PartitionState struct {
 	Formats    map[int]int64 // how many values are written in which format; nil: not asked for
 }
 
+// StateFormats gives the formats of the state that this program reads, and the one that it writes if not told otherwise.
+func StateFormats() (oldest, newest, written int) {
+	return topics.OldestValueFormat, topics.NewestValueFormat, topics.DefaultValueFormat
+}
+
 // InspectState reads the state on disk, which no other process may have open. digest makes it read everything and
 // compute the digest of what is live under the configured rules, and count what is written in which format.
 func InspectState(

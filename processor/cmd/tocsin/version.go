@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"tocsin/topics"
+	"tocsin/processor/app"
 )
 
 // version is set by the linker in releases.
@@ -24,8 +24,8 @@ func (versionCommand) Run(env *environment) error {
 			}
 		}
 	}
+	oldest, newest, written := app.StateFormats()
 	return env.fields("version", version, "revision", revision, "go", runtime.Version(),
 		"platform", runtime.GOOS+"/"+runtime.GOARCH,
-		"reads_formats", fmt.Sprintf("%d to %d", topics.OldestValueFormat, topics.NewestValueFormat),
-		"writes_format", topics.DefaultValueFormat)
+		"reads_formats", fmt.Sprintf("%d to %d", oldest, newest), "writes_format", written)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	"go/build"
 	"go/importer"
 	"go/parser"
 	"go/token"
@@ -69,7 +70,7 @@ func (l *loader) check(path string, files []*ast.File) (*types.Info, error) {
 	return info, nil
 }
 
-// checkFolder checks one pure package of the module.
+// checkFolder checks one pure package of the module, as it is built without tags: files for tests alone are left out.
 func (l *loader) checkFolder(pkg string) ([]Finding, error) {
 	names, err := filepath.Glob(filepath.Join(l.root, filepath.FromSlash(pkg), "*.go"))
 	if err != nil {
@@ -78,6 +79,13 @@ func (l *loader) checkFolder(pkg string) ([]Finding, error) {
 	var files []*ast.File
 	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		built, err := build.Default.MatchFile(filepath.Split(name))
+		if err != nil {
+			return nil, fmt.Errorf("build constraints: %w", err)
+		}
+		if !built {
 			continue
 		}
 		f, err := parser.ParseFile(l.fset, name, nil, parser.ParseComments)

@@ -80,5 +80,5 @@ func (w *world) run(
 			return nil, err
 		}
 	}
-	return nil, nil
+	return w.report, nil
 }
