@@ -24,6 +24,7 @@
 //   - Transactions end at once: there is no moment at which the commit is decided and a partition has no marker yet.
 //     Restores that have to wait for a marker are tested on a real broker.
 //   - A log is never truncated.
+//   - A transactional id keeps the time-out that it had first.
 //   - A member whose connection ends while it waits for the group to form is never expelled. The world removes the
 //     members of processes that it has stopped for good.
 //
