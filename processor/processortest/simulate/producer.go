@@ -34,14 +34,14 @@ type producer struct {
 	left int // transactions still to begin
 
 	client *kgo.Client // of the open transaction; nil: none is open
-	id     string      // its transactional id; each has one of its own
+	id     string      // its transactional id; each has one of its own, for kfake keeps the timeout that an id had first
 	end    end
 	chunks int      // until it ends
 	behind []string // ids of transactions that were left
 }
 
 // feed sends the workload, spread over the run.
-func (w *world) feed() error {
+func (w *world) feed() (err error) {
 	rng := w.chance("feed")
 	p := &producer{w: w, rng: w.chance("producer"), left: w.plan.Transactions}
 	defer p.drop()
@@ -88,8 +88,14 @@ func (p *producer) chunk(in *input, to int) (sent bool, err error) {
 	if p.client == nil || p.rng.IntN(3) == 0 {
 		return true, p.plain(in, to)
 	}
-	if p.end == committed && in.spoiled(to) { // what cannot be read is never part of a transaction
-		return true, p.plain(in, to)
+	if p.end == committed {
+		// A batch that cannot be read is never part of a transaction.
+		for i := in.sent; i < to && err == nil; i++ {
+			if len(in.broken[i]) > 0 {
+				err = p.plain(in, to)
+				return true, err
+			}
+		}
 	}
 	records := make([]*kgo.Record, 0, to-in.sent)
 	for _, r := range in.records[in.sent:to] {
@@ -106,16 +112,6 @@ func (p *producer) chunk(in *input, to int) (sent bool, err error) {
 		err = p.finish()
 	}
 	return sent, err
-}
-
-// spoiled says whether there are broken batches between where the partition stands and a place.
-func (in *input) spoiled(to int) bool {
-	for i := in.sent; i < to; i++ {
-		if len(in.broken[i]) > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // plain sends without a transaction, broken batches included.
