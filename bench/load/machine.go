@@ -62,15 +62,20 @@ func calm(ctx context.Context, atMost time.Duration) {
 	const over = 2 * time.Second
 	for end := time.Now().Add(atMost); time.Now().Before(end); {
 		before := readMachine(0).all
-		wait := time.NewTimer(over)
-		select {
-		case <-ctx.Done():
-			wait.Stop()
-			return
-		case <-wait.C:
-		}
-		if readMachine(0).all-before < over/10 {
+		if !pause(ctx, over) || readMachine(0).all-before < over/10 {
 			return
 		}
+	}
+}
+
+// pause waits; false: ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	wait := time.NewTimer(d)
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-wait.C:
+		return true
 	}
 }

@@ -27,7 +27,7 @@ type options struct {
 	seed                               uint64
 	check                              bool
 	set, peerSet                       []string
-	stall, calm                        time.Duration
+	stall, calm, rest                  time.Duration
 }
 
 func main() {
@@ -60,6 +60,8 @@ func run(ctx context.Context) error {
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of the events")
 	flag.BoolVar(&o.check, "check", false, "compare alerts and dead letters of the job with the oracle")
 	flag.DurationVar(&o.stall, "stall", 2*time.Minute, "give up when nothing is committed for this long")
+	flag.DurationVar(&o.rest, "rest", 0, "wait this long before each run: a host that lends its processors for a burst only,\n"+
+		"and then steals, would measure who comes second")
 	flag.DurationVar(&o.calm, "calm", 20*time.Second, "wait at most this long before each run for a machine that is idle")
 	flag.Func("set", "a setting of the job, KEY=VALUE; can be repeated", func(s string) error {
 		o.set = append(o.set, s)
@@ -178,6 +180,7 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 			if round == o.rounds-1 {
 				s.Profile = o.profile
 			}
+			pause(ctx, o.rest)
 			calm(ctx, o.calm)
 			result, err := o.one(ctx, g, s)
 			if err != nil {
