@@ -57,7 +57,7 @@ func (m *merger) add(key, value []byte) error {
 		return fmt.Errorf("key %q: %w", key, err)
 	}
 	if m.unread != nil {
-		return nil // only the sum is wanted any more
+		return nil //nolint:nilerr // only the sum is wanted any more: it shows whether the value is ours
 	}
 	if err := m.f.r.l.s.cfg.CheckFormat(value); err != nil {
 		m.unread = fmt.Errorf("value of key %q: %w", key, err)

@@ -9,8 +9,8 @@ import "fmt"
 //	values   OldestValueFormat … NewestValueFormat  what is configured, else DefaultValueFormat
 //	seals    OldestSealFormat … SealVersion         SealVersion
 //
-// A build reads the format of the release before and goes on writing it until it is told otherwise: while builds of both
-// releases run, each must read what the other writes. A new format of seals is to follow the same setting.
+// A build reads the format of the release before and goes on writing it until it is told otherwise: while builds of
+// both releases run, each must read what the other writes. A new format of seals is to follow the same setting.
 const (
 	OldestValueFormat = 1
 	NewestValueFormat = newestValueFormat

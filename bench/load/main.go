@@ -60,8 +60,8 @@ func run(ctx context.Context) error {
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of the events")
 	flag.BoolVar(&o.check, "check", false, "compare alerts and dead letters of the job with the oracle")
 	flag.DurationVar(&o.stall, "stall", 2*time.Minute, "give up when nothing is committed for this long")
-	flag.DurationVar(&o.rest, "rest", 0, "wait this long before each run: a host that lends its processors for a burst only,\n"+
-		"and then steals, would measure who comes second")
+	flag.DurationVar(&o.rest, "rest", 0, "wait this long before each run: some hosts lend their processors for a\n"+
+		"burst only and then take them back, which hits the longer runs")
 	flag.DurationVar(&o.calm, "calm", 20*time.Second, "wait at most this long before each run for a machine that is idle")
 	flag.Func("set", "a setting of the job, KEY=VALUE; can be repeated", func(s string) error {
 		o.set = append(o.set, s)

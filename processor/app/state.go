@@ -29,7 +29,8 @@ type PartitionState struct {
 	Formats    map[int]int64 // how many values are written in which format; nil: not asked for
 }
 
-// StateFormats gives the formats of the state that this program reads, and the one that it writes if not told otherwise.
+// StateFormats gives the formats of the state that this program reads, and the one that it writes if not told
+// otherwise.
 func StateFormats() (oldest, newest, written int) {
 	return topics.OldestValueFormat, topics.NewestValueFormat, topics.DefaultValueFormat
 }

@@ -11,7 +11,8 @@ import (
 // long as it can hold all that they hold.
 const CanonicalFormat = 1
 
-// CheckFormat is a topics.FormatError when this build does not read a value. It looks at the number of the format alone.
+// CheckFormat is a topics.FormatError when this build does not read a value. It looks at the number of the format
+// alone.
 func CheckFormat(value []byte) error {
 	if len(value) == 0 {
 		return fmt.Errorf("%w: truncated", errCorrupt)

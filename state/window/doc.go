@@ -14,8 +14,8 @@
 //     arrival; ids may, as the crossing is the first holding point that was seen.
 //  3. A key's parts are full values: the head (part 0), chunks of exactly ChunkSize entries written once, and one
 //     evidence part per episode. A chunk that the head does not name does not exist.
-//  4. A key can be loaded from parts of any format that this build reads, mixed as they come, and is written in the format
-//     asked for (Scratch.Format). Canonical gives a part in the one format that digests are made over.
+//  4. A key can be loaded from parts of any format that this build reads, mixed as they come, and is written in the
+//     format asked for (Scratch.Format). Canonical gives a part in the one format that digests are made over.
 //
 // What the caller must do, in this order, for each event of the key: ask Late, then Find, then call Accept. Timers are
 // fired by Fire before the first record that passes them. At the end of a transaction Changes tells what must be

@@ -94,7 +94,7 @@ func findBroken(ctx context.Context, cl *kgo.Client, at BatchAt) (Batch, error) 
 				break // the last one is not whole
 			}
 			if _, err := decompressor.Decompress(body, codec); err != nil {
-				return b, nil
+				return b, nil //nolint:nilerr // it is what was looked for
 			}
 			begin, raw = max(begin, b.To), rest
 		}

@@ -90,7 +90,7 @@ func (p *producer) chunk(in *input, to int) (sent bool, err error) {
 	}
 	if p.end == committed {
 		// A batch that cannot be read is never part of a transaction.
-		for i := in.sent; i < to && err == nil; i++ {
+		for i := in.sent; i < to; i++ {
 			if len(in.broken[i]) > 0 {
 				err = p.plain(in, to)
 				return true, err

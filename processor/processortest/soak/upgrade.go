@@ -18,8 +18,8 @@ import (
 // nextFormat is what the build with the tag [program.NextFormat] can write beside the releases' format.
 const nextFormat = 2
 
-// Upgrade is a run in which every process is upgraded under load, one after the other, in two rounds as a release with a
-// new format of the state asks for it: first to the build next, which goes on writing the old format, then to the new
+// Upgrade is a run in which every process is upgraded under load, one after the other, in two rounds as a release with
+// a new format of the state asks for it: first to the build next, which goes on writing the old format, then to the new
 // format. One process of each round is killed instead of being stopped, and all leave their groups: their partitions go
 // to the others and come back, so that each build and each setting reads what the others have written.
 //
@@ -80,7 +80,8 @@ func (w *world) replace(ctx context.Context, m *member, build string, format int
 		return err
 	}
 	committed := w.changelog.transactions()
-	if err := w.until(ctx, "the others have gone on", func() bool { return w.changelog.transactions() > committed }); err != nil {
+	goneOn := func() bool { return w.changelog.transactions() > committed }
+	if err := w.until(ctx, "the others have gone on", goneOn); err != nil {
 		return err
 	}
 	app := w.app
