@@ -4,7 +4,8 @@
 //	processor.go    New and Run; startup.go checks the cluster; members.go names this process
 //	worker.go       one client, its partitions, its transactions; client.go has the options
 //	assign.go       partitions come and go; partition.go is one of them; status.go is what others see of it
-//	restore.go      a partition is brought up to date; stall.go explains, seal.go compares
+//	restore.go      a partition is brought up to date; stall.go explains, seal.go compares, count.go looks whether it
+//	                was added
 //	standby.go      partitions of other processes are kept near the end; standby_follow.go is one of them
 //	poll.go         records come in; probe.go measures a batch that cannot be read
 //	judge.go        records go through the engine; prepare.go shares the stateless part among cores

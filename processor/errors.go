@@ -63,6 +63,9 @@ func (e *StopError) Unwrap() error { return e.Err }
 
 const remedyPlan = "run `tocsin offsets plan` to see the ways out, then `tocsin offsets apply`"
 
+const remedyCount = "start under a new application id (keys have moved between partitions, so the old state cannot" +
+	" be used)"
+
 const remedyFormat = "run the build that wrote it, or a newer one, on every process: the partition goes on where it" +
 	" stopped; nothing is lost (deploy/docs/upgrade.md)"
 

@@ -9,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/state"
-	"tocsin/topics"
 	"tocsin/topics/readlog"
 )
 
@@ -67,7 +66,7 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 	p := w.proc
 	p.config.at(PointRestoring, part.id)
 	if part.id >= p.cluster.partitions {
-		return stopf(part.id, CauseCount, "start under a new application id: keys have moved between partitions",
+		return stopf(part.id, CauseCount, remedyCount,
 			"the input topic has grown to more than the %d partitions it had when the state was built", p.cluster.partitions)
 	}
 	if part.lease == nil {
@@ -117,53 +116,6 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 	p.config.at(PointBuilt, part.id)
 	return nil
 }
-
-// checkCount asks for the seal of another partition when this one has none: partitions that were added while no process
-// ran hold keys whose state is elsewhere, and must not be judged, although nothing is known of them. A cluster where
-// everything is new has no seals.
-func (w *worker) checkCount(ctx context.Context, id int32, own *topics.Seal) error {
-	p := w.proc
-	if own.Sequence > 0 || p.countKnown.Load() {
-		p.countKnown.Store(true)
-		return nil
-	}
-	at, err := p.adm.FetchOffsets(ctx, p.config.App)
-	if err != nil {
-		return fmt.Errorf("fetch offsets: %w", err)
-	}
-	stable, err := p.adm.ListCommittedOffsets(ctx, p.config.Topics.Changelog)
-	if err != nil {
-		return fmt.Errorf("list the end of %s: %w", p.config.Topics.Changelog, err)
-	}
-	for _, o := range at[p.config.Topics.Input] {
-		if o.At < 0 || o.Err != nil || o.Partition >= p.cluster.partitions {
-			continue
-		}
-		end, _ := stable.Lookup(p.config.Topics.Changelog, o.Partition)
-		bounds, err := readlog.Bounds(ctx, p.adm, p.config.Topics.Changelog, o.Partition)
-		if err != nil {
-			return err
-		}
-		log := bounds[o.Partition]
-		log.To = min(log.To, end.Offset) // what is open now is nothing to wait for here
-		r := readlog.Reader{Kafka: p.baseOptions(), Topic: p.config.Topics.Changelog, StallAfter: p.config.StallAfter}
-		seal, err := r.LastSeal(ctx, o.Partition, log)
-		if err != nil || seal.Sequence == 0 {
-			continue // that partition says what is wrong with it
-		}
-		if seal.Partitions != p.cluster.partitions {
-			return stopf(id, CauseCount, remedyCount,
-				"the partition was added to an input topic of %d partitions: it now has %d",
-				seal.Partitions, p.cluster.partitions)
-		}
-		p.countKnown.Store(true)
-		return nil
-	}
-	return nil
-}
-
-const remedyCount = "start under a new application id (keys have moved between partitions, so the old state cannot" +
-	" be used)"
 
 // firstLag notes how far the partition is behind before anything of it is read: a partition without records would
 // never say.

@@ -356,6 +356,37 @@ func TestRestoreOfOtherCount(t *testing.T) {
 	require.Empty(t, plans[0].Actions, "none of them would be right")
 }
 
+// As before, but no seal of the old partitions can be read. That the new one may be judged is not proven, so it waits.
+func TestRestoreOfOtherCountUnproven(t *testing.T) {
+	e := newEnv(t, 2)
+	x := e.start(t.TempDir(), nil)
+	e.sendMany(0, 60)
+	e.drain()
+	require.NoError(t, x.stop())
+	e.leave()
+	_, err := e.adm.UpdatePartitions(t.Context(), 3, e.names.Input, e.names.Changelog)
+	require.NoError(t, err)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(e.addrs...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, err)
+	defer cl.Close()
+	for id := range int32(2) {
+		r := &kgo.Record{Topic: e.names.Changelog, Partition: id, Key: []byte(topics.SealKey), Value: []byte("x")}
+		require.NoError(t, cl.ProduceSync(t.Context(), r).FirstErr())
+	}
+	e.partitions, e.client = 3, cl
+	e.sendMany(60, 60)
+	y := e.start(t.TempDir(), nil)
+	y.waitStopped(0, CauseChangelog)
+	y.waitStopped(1, CauseChangelog)
+	require.Eventually(t, func() bool {
+		p := y.partition(2)
+		require.NotEqual(t, Running, p.State, "it is judged")
+		return strings.Contains(p.Detail, "partitions it was built with")
+	}, testTimeout, 10*time.Millisecond, "%+v", y.p.Health())
+	require.NoError(t, y.stop())
+	require.Equal(t, map[int32]int64{0: 60, 1: 60}, e.committed())
+}
+
 // recreate deletes a topic and makes it again with its settings.
 func (e *env) recreate(topic string) {
 	e.t.Helper()
