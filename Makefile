@@ -44,7 +44,7 @@ race: ## all tests with the race detector (PKG=./state/... for a part)
 	$(TEST) -race $(PKG)
 
 .PHONY: long
-long: setup ## the long form of the end-to-end tests: more events, more crashes (an hour)
+long: setup ## the long form of the end-to-end tests: more events, more crashes
 	TOCSIN_LONG=1 go test -p 1 -count 1 -timeout 6h -v ./processor/processortest/endtoend
 
 # The parts of the soak that were asked for; none: all of them, in their short form.

@@ -50,8 +50,8 @@ func (w *worker) checkCount(ctx context.Context, id int32, own *topics.Seal) err
 	return nil
 }
 
-// committedSeal reads the last committed seal of a partition; its sequence is 0 where there is none. What is open now is
-// nothing to wait for here.
+// committedSeal reads the last committed seal of a partition; its sequence is 0 where there is none. What is open now
+// is nothing to wait for here.
 func (p *Processor) committedSeal(ctx context.Context, partition int32) (topics.Seal, error) {
 	topic := p.config.Topics.Changelog
 	bounds, err := readlog.Bounds(ctx, p.adm, topic, partition)

@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"sync"
@@ -41,10 +42,13 @@ func (p *pool) GetDecompressBytes(compressed []byte, codec kgo.CompressionCodecT
 	return p.bytes.get(n, bytesStep)
 }
 
-// snappySize is what a Snappy block says of its size, where that is possible; else the guess. The framing of Java's
-// clients begins with a byte that reads as a size, too: only a guess is lost by it.
+// snappySize is what a Snappy block says of its size, where that is possible; else the guess: Java's clients send many
+// blocks in a frame, whose first bytes would read as a size too.
 func snappySize(compressed []byte, guess int) int {
 	const most = 32 // times: no Snappy block expands as much
+	if bytes.HasPrefix(compressed, []byte("\x82SNAPPY\x00")) {
+		return guess
+	}
 	size, n := binary.Uvarint(compressed)
 	if n <= 0 || size < uint64(len(compressed)/2) || size > uint64(most*len(compressed)) {
 		return guess

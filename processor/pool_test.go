@@ -26,6 +26,8 @@ func TestPool(t *testing.T) {
 	require.Equal(t, bytesStep, cap(p.GetDecompressBytes([]byte{0xff, 0xff, 0xff, 0xff, 0x0f, 0}, kgo.CodecSnappy)),
 		"what nothing of that length can hold is not believed")
 	require.Equal(t, bytesStep, cap(p.GetDecompressBytes(nil, kgo.CodecSnappy)))
+	framed := append([]byte("\x82SNAPPY\x00"), make([]byte, 8192)...)
+	require.Equal(t, 3*bytesStep, cap(p.GetDecompressBytes(framed, kgo.CodecSnappy)), "four times: a frame says nothing")
 
 	small, large := make([]kgo.Record, 64), make([]kgo.Record, 100)
 	p.PutRecords(large)

@@ -6,14 +6,16 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"tocsin/processor/processortest/program"
 )
 
 // kindStreams is the peer: the Kafka Streams program in bench/peers/kstreams.
 const kindStreams = "streams"
 
 // streamsCommand is the peer's launcher and its settings. They go by the environment, the secret among them.
-func (s *settings) streamsCommand() (program string, env []string, err error) {
-	root, err := checkout()
+func (s *settings) streamsCommand() (launcher string, env []string, err error) {
+	root, err := program.Root()
 	if err != nil {
 		return "", nil, err
 	}
@@ -26,22 +28,4 @@ func (s *settings) streamsCommand() (program string, env []string, err error) {
 		fmt.Sprintf("KSTREAMS_COMMIT_MS=%d", s.CloseAfter.Milliseconds()), "KSTREAMS_SECRET=" + s.Key,
 		"KSTREAMS_SET=" + strings.Join(s.PeerSet, "\n"),
 	}, nil
-}
-
-// checkout is the folder of go.mod, looked for from the working folder upwards.
-func checkout() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the checkout: %w", err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("the Kafka Streams program is built and run in a checkout: go there")
-		}
-		dir = parent
-	}
 }

@@ -33,14 +33,15 @@ type consumer struct {
 	beyond    time.Time       // since when a position lies beyond the end of its log; zero: none does
 }
 
-func (s *Sink) newConsumer(stop context.CancelCauseFunc) (*consumer, error) {
-	c := &consumer{Sink: s, ready: make(chan struct{}), stop: stop, positions: make(map[int32]int64)}
+// newConsumer makes the client, all of whose requests end with living. kill ends living.
+func (s *Sink) newConsumer(
+	living context.Context, kill context.CancelFunc, stop context.CancelCauseFunc,
+) (*consumer, error) {
+	c := &consumer{Sink: s, kill: kill, ready: make(chan struct{}), stop: stop, positions: make(map[int32]int64)}
 	var member []kgo.Opt
 	if s.cfg.Instance != "" {
 		member = append(member, kgo.InstanceID(s.cfg.Instance))
 	}
-	living, kill := context.WithCancel(context.Background())
-	c.kill = kill
 	cl, err := s.client(append(member,
 		kgo.WithContext(living),
 		kgo.ConsumerGroup(s.cfg.Group),
@@ -56,7 +57,6 @@ func (s *Sink) newConsumer(stop context.CancelCauseFunc) (*consumer, error) {
 		kgo.OnPartitionsLost(c.removed),
 	)...)
 	if err != nil {
-		kill()
 		return nil, err
 	}
 	c.client, c.adm = cl, kadm.NewClient(cl)
@@ -71,7 +71,6 @@ const closePatience = time.Second
 func (c *consumer) close() {
 	impatient := time.AfterFunc(closePatience, c.kill)
 	defer impatient.Stop()
-	defer c.kill()
 	c.client.Close()
 }
 

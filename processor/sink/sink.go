@@ -52,7 +52,9 @@ func (s *Sink) Run(ctx context.Context) error {
 	stop, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	group, groupCtx := errgroup.WithContext(stop)
-	c, err := s.newConsumer(cancel)
+	living, kill := context.WithCancel(context.WithoutCancel(ctx)) // the client outlives ctx, to leave its group
+	defer kill()
+	c, err := s.newConsumer(living, kill, cancel)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tocsin/processor/processortest/program"
 	"tocsin/topics"
 )
 
@@ -47,16 +48,9 @@ type Facts struct {
 // Shared gives the folder of shared test data, or skips the test when there is none.
 func Shared(t testing.TB) string {
 	t.Helper()
-	dir, err := os.Getwd()
+	root, err := program.Root()
 	require.NoError(t, err)
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		require.NotEqual(t, dir, filepath.Dir(dir), "no go.mod above the test")
-		dir = filepath.Dir(dir)
-	}
-	shared := filepath.Join(filepath.Dir(dir), "shared")
+	shared := filepath.Join(filepath.Dir(root), "shared")
 	if _, err := os.Stat(filepath.Join(shared, "data")); err != nil {
 		t.Skipf("the recorded captures are not here (%s): they are no part of the repository", filepath.Join(shared, "data"))
 	}

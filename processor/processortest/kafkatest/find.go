@@ -1,11 +1,12 @@
 package kafkatest
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"tocsin/processor/processortest/program"
 )
 
 // Version is that of the broker. The pom beside the fetching script names the same.
@@ -21,9 +22,9 @@ func FindJars(dir string) (string, error) {
 		dir = os.Getenv(JarsEnv)
 	}
 	if dir == "" {
-		root, err := moduleRoot()
+		root, err := program.Root()
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("%w, or name the folder of Kafka's jars in %s", err, JarsEnv)
 		}
 		dir = filepath.Join(root, ".cache", "kafka-"+Version)
 	}
@@ -31,23 +32,6 @@ func FindJars(dir string) (string, error) {
 		return "", fmt.Errorf("no jars of Apache Kafka in %s: run `make setup`, or name their folder in %s", dir, JarsEnv)
 	}
 	return filepath.Abs(dir)
-}
-
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the checkout: %w", err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("not in a checkout: name the folder of Kafka's jars in " + JarsEnv)
-		}
-		dir = parent
-	}
 }
 
 func findJava(path string) (string, error) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"tocsin/processor/processortest/program"
 )
 
 const patches = "processor/processortest/mutants/testdata"
@@ -35,7 +36,7 @@ func run(ctx context.Context) error {
 	patience := flag.Duration("patience", 90*time.Second, "end a test that takes longer; it counts as not caught")
 	verbose := flag.Bool("v", false, "show the output of every test")
 	flag.Parse()
-	root, err := moduleRoot()
+	root, err := program.Root()
 	if err != nil {
 		return err
 	}
@@ -155,22 +156,4 @@ func markdown(results []result, took time.Duration) string {
 			strings.TrimPrefix(r.mutant.pkg, "./"), caught)
 	}
 	return b.String()
-}
-
-// moduleRoot is the folder of go.mod, from the working folder upwards.
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			return "", errors.New("no go.mod above the working folder")
-		}
-		dir = up
-	}
 }

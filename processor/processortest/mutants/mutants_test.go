@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"tocsin/processor/processortest/program"
 )
 
 // TestPatchesApply: every patch still fits the code, and changes it.
 func TestPatchesApply(t *testing.T) {
-	root, err := moduleRoot()
+	root, err := program.Root()
 	require.NoError(t, err)
 	all, err := load("testdata")
 	require.NoError(t, err)
