@@ -100,8 +100,8 @@ func Specs(c SpecConfig) ([]Spec, error) {
 	n := c.InputPartitions
 	specs := []Spec{
 		{Role: RoleInput, Name: c.Names.Input, Partitions: n, SamePartitions: true, External: true, Configs: c.input()},
-		{Role: RoleAlerts, Name: c.Names.Alerts, Partitions: n, Configs: alerts()},
-		{Role: RoleDeadLetter, Name: c.Names.DeadLetter, Partitions: n, Configs: c.deadLetter()},
+		{Role: RoleAlerts, Name: c.Names.Alerts, Partitions: few(n), Configs: alerts()},
+		{Role: RoleDeadLetter, Name: c.Names.DeadLetter, Partitions: few(n), Configs: c.deadLetter()},
 		{Role: RoleChangelog, Partitions: n, SamePartitions: true, Configs: changelog()},
 		{Role: RoleSeals, Partitions: 1, Configs: append(keep(400*24*time.Hour), segments())},
 		{Role: RoleRoute, Partitions: n, Configs: append(keep(7*24*time.Hour), segments())},
@@ -130,6 +130,11 @@ func Specs(c SpecConfig) ([]Spec, error) {
 	}
 	return specs, nil
 }
+
+// few is how many partitions take what n partitions of the input rarely bring: alerts and dead letters. A transaction
+// that writes to a partition has the broker append a batch and a marker to it, ten times a second and for each worker,
+// however little there is; the changelog needs n partitions, these do not.
+func few(n int32) int32 { return (n + 7) / 8 }
 
 func (c *SpecConfig) validate() error {
 	switch {
