@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -166,15 +167,23 @@ func header(r *kgo.Record, key string) string {
 }
 
 // Batches that cannot be decompressed, because they are broken or because they are bombs, are one dead letter each,
-// and judging goes on behind them; also when the partition has never committed anything.
+// and judging goes on behind them; also when the partition has never committed anything, and when its log no longer
+// begins at 0.
 func TestBrokenBatches(t *testing.T) {
-	for _, fresh := range []bool{false, true} {
-		t.Run(fmt.Sprintf("fresh=%v", fresh), func(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		first   int64 // offset of the first broken batch
+		deleted bool  // what lies before it
+	}{
+		{"behind records", 40, false},
+		{"at the beginning", 0, false},
+		{"at the log's start", 40, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			e := newEnv(t, 1)
-			first := int64(0)
-			if !fresh {
-				e.sendMany(0, 40)
-				first = 40
+			first := c.first
+			if first > 0 {
+				e.sendMany(0, int(first))
 			}
 			e.produceRaw(3, kgo.CodecGzip, []byte("this is not gzip"))
 			var bomb bytes.Buffer
@@ -184,6 +193,13 @@ func TestBrokenBatches(t *testing.T) {
 			require.NoError(t, z.Close())
 			e.produceRaw(5, kgo.CodecGzip, bomb.Bytes())
 			e.send(0, 100, login("u", 100, "after"))
+			if c.deleted {
+				begin := kadm.Offsets{}
+				begin.AddOffset(e.names.Input, 0, first, -1)
+				deleted, err := e.adm.DeleteRecords(t.Context(), begin)
+				require.NoError(t, err)
+				require.NoError(t, deleted.Error())
+			}
 			x := e.start(t.TempDir(), nil)
 			require.Eventually(t, func() bool { return e.committed()[0] == first+9 }, testTimeout, 10*time.Millisecond,
 				"%v", e.committed())
