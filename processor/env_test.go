@@ -194,15 +194,36 @@ func (x *process) crash() string {
 	return image
 }
 
+// copyDir copies a folder as it is at one moment: again when it has changed meanwhile, as by a compaction.
 func copyDir(t *testing.T, from, to string) {
 	t.Helper()
-	require.NoError(t, filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if os.IsNotExist(err) {
-			return nil // removed by a compaction meanwhile
+	for range 100 {
+		before := listing(t, from)
+		require.NoError(t, os.RemoveAll(to))
+		copyFiles(t, from, to)
+		if slices.Equal(before, listing(t, from)) {
+			return
 		}
-		if err != nil {
-			return err
+	}
+	t.Fatalf("%s changes all the time", from)
+}
+
+// listing gives the names and sizes of the files in a folder.
+func listing(t *testing.T, dir string) (files []string) {
+	t.Helper()
+	walkFiles(t, dir, func(path string, d fs.DirEntry) error {
+		info, err := d.Info()
+		if err == nil {
+			files = append(files, fmt.Sprint(path, " ", info.Size()))
 		}
+		return err
+	})
+	return files
+}
+
+func copyFiles(t *testing.T, from, to string) {
+	t.Helper()
+	walkFiles(t, from, func(path string, d fs.DirEntry) error {
 		rel, err := filepath.Rel(from, path)
 		if err != nil {
 			return err
@@ -211,13 +232,24 @@ func copyDir(t *testing.T, from, to string) {
 			return os.MkdirAll(filepath.Join(to, rel), 0o755)
 		}
 		b, err := os.ReadFile(path)
-		if os.IsNotExist(err) || d.Name() == "LOCK" {
-			return nil
-		}
-		if err != nil {
+		if err != nil || d.Name() == "LOCK" {
 			return err
 		}
 		return os.WriteFile(filepath.Join(to, rel), b, 0o644)
+	})
+}
+
+// walkFiles visits what is in a folder, but for what is removed meanwhile.
+func walkFiles(t *testing.T, dir string, visit func(path string, d fs.DirEntry) error) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil {
+			err = visit(path, d)
+		}
+		if os.IsNotExist(err) {
+			return nil
+		}
+		return err
 	}))
 }
 
