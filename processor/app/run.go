@@ -305,6 +305,7 @@ func openSink(
 	s, err := sink.New(sink.Config{
 		Instance: cfg.sinkGroup() + "-" + instance,
 		Kafka:    kafka, Pool: pool, Topic: cfg.Topics.Alerts, Group: cfg.sinkGroup(),
+		Session: time.Duration(cfg.Kafka.SessionTimeout), Heartbeat: time.Duration(cfg.Kafka.HeartbeatInterval),
 		MaxBatch: cfg.Sink.BatchRecords, BatchTimeout: time.Duration(cfg.Sink.BatchTimeout),
 		RetryMin: time.Duration(cfg.Sink.RetryMin), RetryMax: time.Duration(cfg.Sink.RetryMax),
 		EvidenceOff: cfg.EvidenceOff(), EvidenceEvery: time.Duration(cfg.Sink.EvidenceInterval),

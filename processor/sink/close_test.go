@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // A rebalance waits for a member that has died, until its session ends. A sink that is to stop does not wait with it.
@@ -48,4 +49,25 @@ func (e *env) groupSize(group string) int {
 	described, err := e.adm.DescribeGroups(context.Background(), group)
 	require.NoError(e.t, err)
 	return len(described[group].Members)
+}
+
+// What the group waits for a silent sink is what was asked for, in a rebalance too.
+func TestSession(t *testing.T) {
+	e := newEnv(t)
+	joined := make(chan *kmsg.JoinGroupRequest, 16)
+	e.cluster.ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		e.cluster.KeepControl()
+		select {
+		case joined <- r.(*kmsg.JoinGroupRequest):
+		default:
+		}
+		return nil, nil, false
+	})
+	cfg := e.config()
+	cfg.Session, cfg.Heartbeat = 7*time.Second, time.Second
+	x := e.start(cfg)
+	eventually(t, func() bool { return x.Health().OK }, "the sink works")
+	request := <-joined
+	require.EqualValues(t, 7000, request.SessionTimeoutMillis)
+	require.EqualValues(t, 7000, request.RebalanceTimeoutMillis)
 }

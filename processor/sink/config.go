@@ -19,6 +19,8 @@ const (
 	DefaultRetryMax      = 5 * time.Second
 	DefaultEvidenceEvery = 5 * time.Second
 	DefaultWatchEvery    = 15 * time.Second
+	DefaultSession       = 45 * time.Second
+	DefaultHeartbeat     = 3 * time.Second
 )
 
 // Config is what a [Sink] needs. Kafka, Pool or Database, Topic, Group and Log must be set.
@@ -38,6 +40,9 @@ type Config struct {
 	// was killed and comes back has its partitions at once. Empty: none, and the partitions of a killed sink are given
 	// away when its session has timed out.
 	Instance string
+	// Session is how long the group waits for a sink that is silent, in a rebalance too, before its partitions are given
+	// away; Heartbeat how often a sink gives a sign of life. Default to 45 s and 3 s.
+	Session, Heartbeat time.Duration
 	// MaxBatch is the largest number of records stored in one SQL transaction. A larger one is faster and holds more
 	// in memory. Defaults to 2,000.
 	MaxBatch int
@@ -79,6 +84,8 @@ func (c Config) withDefaults() (Config, error) {
 	need(c.Topic != "", "Topic")
 	need(c.Group != "", "Group")
 	need(c.Log != nil, "Log")
+	orDefault(&c.Session, DefaultSession)
+	orDefault(&c.Heartbeat, DefaultHeartbeat)
 	orDefault(&c.MaxBatch, DefaultMaxBatch)
 	orDefault(&c.BatchTimeout, DefaultBatchTimeout)
 	orDefault(&c.RetryMin, DefaultRetryMin)

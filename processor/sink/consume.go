@@ -46,6 +46,9 @@ func (s *Sink) newConsumer(
 		kgo.WithContext(living),
 		kgo.ConsumerGroup(s.cfg.Group),
 		kgo.ConsumeTopics(s.cfg.Topic),
+		kgo.SessionTimeout(s.cfg.Session),
+		kgo.HeartbeatInterval(s.cfg.Heartbeat),
+		kgo.RebalanceTimeout(s.cfg.Session),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // they take up offsets: the position moves over them, so lag can reach zero

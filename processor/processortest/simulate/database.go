@@ -25,7 +25,7 @@ var errDatabase = errors.New("the connection to the database is lost")
 func (w *world) newSink(p *process, log *slog.Logger) (*sink.Sink, error) {
 	return sink.New(sink.Config{
 		Kafka: w.kafka(p.link), Database: w.database.View(p.commit), Topic: alertsTopic, Group: sinkGroup, Instance: p.name,
-		MaxBatch: w.plan.CloseRecords, Log: log, Now: p.now,
+		Session: session, Heartbeat: heartbeat, MaxBatch: w.plan.CloseRecords, Log: log, Now: p.now,
 		Probe: func(at sink.Point) error {
 			p.reach(sinkPoint(at), -1)
 			if p.dead.Load() {
