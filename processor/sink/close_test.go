@@ -61,7 +61,7 @@ func TestSession(t *testing.T) {
 		case joined <- r.(*kmsg.JoinGroupRequest):
 		default:
 		}
-		return nil, nil, false
+		return nil, nil, false //nolint:nilnil // how kfake is told to go on
 	})
 	cfg := e.config()
 	cfg.Session, cfg.Heartbeat = 7*time.Second, time.Second
