@@ -33,10 +33,9 @@ func (k *Key) Accept(e *Entry, rules []*Rule, recordTime, grace int64, trace [16
 		}
 	}
 	k.memory.newest = k.accepted
-	var first uint64 // bit i: first match of slot i at this time
 	for i := range k.slots {
-		if e.Mask&(1<<i) != 0 && k.slots[i].insert(ref{time: e.Time, seq: k.memory.newest, outcome: e.Outcome}) {
-			first |= 1 << i
+		if e.Mask&(1<<i) != 0 {
+			k.slots[i].insert(ref{time: e.Time, seq: k.memory.newest, outcome: e.Outcome})
 		}
 	}
 	k.append(e)
@@ -44,22 +43,26 @@ func (k *Key) Accept(e *Entry, rules []*Rule, recordTime, grace int64, trace [16
 	k.dirty, k.lastWrite = true, recordTime
 	for _, r := range rules {
 		i, _ := k.slotOf(r.Matcher, e.Mask) // it is there
-		k.evaluate(r, &k.slots[i], e, first&(1<<i) != 0, recordTime, trace, newID)
+		k.evaluate(r, i, e, recordTime, trace, newID)
 	}
 	k.retain(grace)
 	k.fold()
 	return k.memory.events, nil
 }
 
-// evaluate finds the holding points that e made and lets the rule's episodes grow with them.
-func (k *Key) evaluate(r *Rule, s *slot, e *Entry, first bool, recordTime int64, trace [16]byte,
+// evaluate finds the holding points that e, which is in already, made in slot i, and lets the rule's episodes grow with
+// them.
+func (k *Key) evaluate(r *Rule, i int, e *Entry, recordTime int64, trace [16]byte,
 	newID func(*Rule, int64) [16]byte) {
-	if int64(len(s.refs)) < r.Threshold && len(k.episodes) == 0 && len(s.buckets) == 0 {
+	s := &k.slots[i]
+	if int64(s.matches) < r.Threshold && len(k.episodes) == 0 && len(s.buckets) == 0 {
 		return // most keys: there are not enough matches for any window, and no episode that could grow
 	}
 	before := len(k.memory.events)
 	t := e.Time
+	k.index(i)
 	end := s.after(t)
+	first := end < 2 || s.refs[end-2].time != t // e is the last of those at its time: is it the only one?
 	lo := s.after(t - r.Window) // first match inside the window that ends at u
 	// Where nothing is folded, windows that hold more than N can be passed over: each holds more than N until the match
 	// that is N+1 from its end has left it. A burst of a busy key is passed in a few steps that way.
@@ -167,6 +170,7 @@ func (k *Key) crossing(ep *Episode, s *slot) []Entry {
 func (k *Key) Recent(dst []Entry, ep *Episode, n int) []Entry {
 	for i := range k.slots {
 		if s := &k.slots[i]; s.matcher == ep.matcher {
+			k.index(i)
 			hi := s.after(ep.Last)
 			lo := max(s.after(ep.First-ep.Window), hi-n)
 			for _, r := range s.refs[min(lo, hi):hi] {

@@ -136,7 +136,7 @@ func (k *Key) slotOf(matcher, taken uint64) (int, error) {
 		if s.matcher == matcher {
 			return i, nil
 		}
-		if free < 0 && taken&(1<<i) == 0 && len(s.refs) == 0 && len(s.buckets) == 0 && !k.slotInUse(i) {
+		if free < 0 && taken&(1<<i) == 0 && s.matches == 0 && len(s.buckets) == 0 && !k.slotInUse(i) {
 			free = i
 		}
 	}

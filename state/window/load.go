@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"math/bits"
 	"slices"
 
 	"tocsin/topics"
@@ -55,7 +54,7 @@ func (k *Key) load(groupKey []byte, from Source) error {
 			return fmt.Errorf("%w: evidence of %x is missing", errCorrupt, e.ID)
 		}
 	}
-	return k.reindex()
+	return k.countMatches()
 }
 
 // loadParts reads what the head names: the chunks and the evidence.
@@ -209,37 +208,4 @@ func (e *Episode) decode(r *reader) {
 	if e.Double <= 0 {
 		r.fail("bad episode")
 	}
-}
-
-// reindex rebuilds the sorted matches of every slot from the entries.
-func (k *Key) reindex() error {
-	add := func(es []Entry, seq uint64) error {
-		for i := range es {
-			for m := es[i].Mask; m != 0; m &= m - 1 {
-				j := bits.TrailingZeros64(m)
-				if j >= len(k.slots) {
-					return fmt.Errorf("%w: entry of an unknown slot", errCorrupt)
-				}
-				k.slots[j].refs = append(k.slots[j].refs, ref{time: es[i].Time, seq: seq + uint64(i), outcome: es[i].Outcome})
-			}
-		}
-		return nil
-	}
-	for i := range k.chunks {
-		if err := add(k.chunks[i].entries, k.chunks[i].number*ChunkSize); err != nil {
-			return err
-		}
-	}
-	if err := add(k.tail, k.accepted-uint64(len(k.tail))); err != nil {
-		return err
-	}
-	for i := range k.slots {
-		slices.SortFunc(k.slots[i].refs, func(a, b ref) int {
-			if c := cmp.Compare(a.time, b.time); c != 0 {
-				return c
-			}
-			return cmp.Compare(a.seq, b.seq)
-		})
-	}
-	return nil
 }

@@ -35,6 +35,13 @@ func (k *Key) retain(grace int64) {
 	if k.clock <= k.sweep {
 		return
 	}
+	for _, ep := range k.episodes { // shown looks at these, while the chunks are being moved
+		for i := range k.slots {
+			if k.slots[i].matcher == ep.matcher {
+				k.index(i)
+			}
+		}
+	}
 	k.sweep = k.clock + math.MaxInt64/4
 	live := k.chunks[:0]
 	for i := range k.chunks {
@@ -56,7 +63,7 @@ func (k *Key) retain(grace int64) {
 	k.chunks = live
 }
 
-// shown tells whether the chunk holds one of the last matches of an episode.
+// shown tells whether the chunk holds one of the last matches of an episode, whose slots must be indexed.
 func (k *Key) shown(c *chunk) bool {
 	for _, ep := range k.episodes {
 		for i := range k.slots {

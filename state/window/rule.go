@@ -13,9 +13,14 @@ type Rule struct {
 }
 
 // slot is a matcher's place in a key: bit i of an entry's mask, the sorted matches, and what was folded away.
+//
+// Most keys never have enough matches for any rule, so refs are made when somebody wants to look at them (see index) and
+// kept from then on.
 type slot struct {
 	matcher uint64
 	keep    int64 // an entry of this slot is retained while time + keep ≥ clock
+	matches int   // retained entries of this slot
+	indexed bool  // refs has them all; else it is empty
 	refs    []ref
 	buckets []bucket // ascending (start, outcome)
 	width   int64    // of a bucket, ns
@@ -74,17 +79,21 @@ func (s *slot) reach(i int, t int64) int {
 	return hi
 }
 
-// insert puts r in its place and tells whether it is the first match at its time.
-func (s *slot) insert(r ref) (first bool) {
+// insert counts the match r.
+func (s *slot) insert(r ref) {
+	s.matches++
+	if !s.indexed {
+		return
+	}
 	i := s.after(r.time) // seq grows, so r goes behind its equals
 	s.refs = append(s.refs, ref{})
 	copy(s.refs[i+1:], s.refs[i:])
 	s.refs[i] = r
-	return i == 0 || s.refs[i-1].time != r.time
 }
 
 // remove takes out the match with this time and number. The shorter side is moved: most go from the front.
 func (s *slot) remove(time int64, seq uint64) {
+	s.matches--
 	for i := s.after(time) - 1; i >= 0 && s.refs[i].time == time; i-- {
 		if s.refs[i].seq != seq {
 			continue
