@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-
 	"tocsin/topics"
 	"tocsin/topics/readlog"
 )
@@ -54,23 +52,10 @@ func (w *worker) checkCount(ctx context.Context, id int32, own *topics.Seal) err
 // is nothing to wait for here.
 func (p *Processor) committedSeal(ctx context.Context, partition int32) (topics.Seal, error) {
 	topic := p.config.Topics.Changelog
-	bounds, err := readlog.Bounds(ctx, p.adm, topic, partition)
+	stable, err := readlog.StableBounds(ctx, p.adm, topic, partition)
 	if err != nil {
 		return topics.Seal{}, err
 	}
-	stable, err := p.adm.ListCommittedOffsets(ctx, topic)
-	if err != nil {
-		return topics.Seal{}, fmt.Errorf("list the end of %s: %w", topic, err)
-	}
-	end, ok := stable.Lookup(topic, partition)
-	if !ok {
-		end.Err = kerr.UnknownTopicOrPartition
-	}
-	if end.Err != nil {
-		return topics.Seal{}, fmt.Errorf("list the end of %s partition %d: %w", topic, partition, end.Err)
-	}
-	log := bounds[partition]
-	log.To = min(log.To, end.Offset)
 	r := readlog.Reader{Kafka: p.baseOptions(), Topic: topic, StallAfter: p.config.StallAfter}
-	return r.LastSeal(ctx, partition, log)
+	return r.LastSeal(ctx, partition, stable[partition])
 }

@@ -75,19 +75,9 @@ func (b Bound) String() string {
 
 // resolve turns the bounds into offsets, within what the log has now.
 func resolve(ctx context.Context, adm *kadm.Client, topic string, from, to Bound) (map[int32]readlog.Range, error) {
-	starts, err := adm.ListStartOffsets(ctx, topic)
+	log, err := readlog.StableBounds(ctx, adm, topic)
 	if err != nil {
-		return nil, fmt.Errorf("list the start of %s: %w", topic, err)
-	}
-	ends, err := adm.ListCommittedOffsets(ctx, topic)
-	if err != nil {
-		return nil, fmt.Errorf("list the end of %s: %w", topic, err)
-	}
-	if err := starts.Error(); err != nil {
-		return nil, fmt.Errorf("list the start of %s: %w", topic, err)
-	}
-	if err := ends.Error(); err != nil {
-		return nil, fmt.Errorf("list the end of %s: %w", topic, err)
+		return nil, err
 	}
 	place := func(b Bound) (func(partition int32, start, end int64) int64, error) {
 		switch b.kind {
@@ -121,14 +111,11 @@ func resolve(ctx context.Context, adm *kadm.Client, topic string, from, to Bound
 	if err != nil {
 		return nil, err
 	}
-	stretches := make(map[int32]readlog.Range)
-	ends.Each(func(o kadm.ListedOffset) {
-		start, _ := starts.Lookup(topic, o.Partition)
-		s := readlog.Range{
-			From: first(o.Partition, start.Offset, o.Offset), To: last(o.Partition, start.Offset, o.Offset),
-		}
+	stretches := make(map[int32]readlog.Range, len(log))
+	for p, l := range log {
+		s := readlog.Range{From: first(p, l.From, l.To), To: last(p, l.From, l.To)}
 		s.To = max(s.From, s.To)
-		stretches[o.Partition] = s
-	})
+		stretches[p] = s
+	}
 	return stretches, nil
 }
