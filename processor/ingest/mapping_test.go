@@ -1,37 +1,16 @@
 package ingest
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-)
 
-// sharedData is the folder of recorded audit logs beside the repository.
-func sharedData(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	require.NoError(t, err)
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		require.NotEqual(t, dir, filepath.Dir(dir), "no go.mod above the test")
-		dir = filepath.Dir(dir)
-	}
-	data := filepath.Join(filepath.Dir(dir), "shared", "data")
-	if _, err := os.Stat(data); err != nil {
-		t.Skipf("recorded audit logs are not there: %v", err)
-	}
-	return data
-}
+	"tocsin/processor/processortest/captures"
+)
 
 func testOptions() Options {
 	return Options{SortBytes: DefaultSortBytes, MaxLineBytes: DefaultMaxLineBytes, Now: time.Now}
@@ -40,32 +19,21 @@ func testOptions() Options {
 // TestMapCloudTrailRecorded compares every record of the recorded sets, byte for byte, with what an independent
 // implementation of the mapping made of it, but for the field source, which is only there.
 func TestMapCloudTrailRecorded(t *testing.T) {
-	data := sharedData(t)
 	source := regexp.MustCompile(`,"source":"[^"]*"}$`)
-	for _, set := range []string{"invictus", "stratus"} {
+	for _, set := range captures.Sets() {
 		t.Run(set, func(t *testing.T) {
-			files, err := List([]string{filepath.Join(data, "cloudtrail", set)})
+			files, err := List([]string{captures.Folder(t, set)})
 			require.NoError(t, err)
 			var got []string
 			require.NoError(t, Read(context.Background(), files, nil, testOptions(), func(l Line) error {
 				got = append(got, string(l.Value))
 				return nil
 			}))
-
-			f, err := os.Open(filepath.Join(data, "expected", set+".events.jsonl.gz"))
-			require.NoError(t, err)
-			defer func() { require.NoError(t, f.Close()) }()
-			z, err := gzip.NewReader(f)
-			require.NoError(t, err)
-			lines := bufio.NewScanner(z)
-			lines.Buffer(nil, 1<<20)
-			n := 0
-			for ; lines.Scan(); n++ {
-				require.Less(t, n, len(got), "records are missing")
-				require.Equal(t, source.ReplaceAllString(lines.Text(), "}"), got[n], "record %d", n)
+			want := captures.Events(t, set)
+			require.Len(t, got, len(want))
+			for i, event := range want {
+				require.Equal(t, source.ReplaceAllString(string(event), "}"), got[i], "record %d", i)
 			}
-			require.NoError(t, lines.Err())
-			require.Len(t, got, n)
 		})
 	}
 }

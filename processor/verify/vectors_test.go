@@ -10,32 +10,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tocsin/processor/processortest/captures"
 	"tocsin/processor/verify"
 	"tocsin/topics"
 )
 
-// vectorsFile finds a file of the shared folder, which lies beside the repository.
-func vectorsFile(t *testing.T, name string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	require.NoError(t, err)
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		parent := filepath.Dir(dir)
-		require.NotEqual(t, dir, parent, "no go.mod above the test")
-		dir = parent
-	}
-	path := filepath.Join(filepath.Dir(dir), "shared", name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("shared test data is absent: %v", err)
-	}
-	return path
-}
-
 func TestVectors(t *testing.T) {
-	lines, err := os.ReadFile(vectorsFile(t, "vectors/canonical-hash.jsonl"))
+	lines, err := os.ReadFile(filepath.Join(captures.Shared(t), "vectors", "canonical-hash.jsonl"))
 	require.NoError(t, err)
 	n := 0
 	s := verify.NewScratch()
