@@ -25,6 +25,8 @@ const (
 type groupCallbacks struct {
 	assigned, revoked, lost func(context.Context, *kgo.Client, map[string][]int32)
 	blocked                 func()
+	// starts is called between assigned and the first read, with where the partitions are to begin.
+	starts func(context.Context, map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error)
 }
 
 // newGroupClient makes the client of a worker: a static member of the group with transactions of its own. All its
@@ -46,8 +48,8 @@ func (p *Processor) newGroupClient(ctx context.Context, worker int, calls groupC
 		kgo.RebalanceTimeout(c.Session),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.ConsumeTopics(c.Topics.Input),
-		// A partition without a committed offset starts here. An offset that is out of range is an operator's decision
-		// and never a jump: the partition stops.
+		// A partition without a committed offset starts here; at which offset the end is, fixStarts says. An offset that is
+		// out of range is an operator's decision and never a jump: the partition stops.
 		kgo.ConsumeStartOffset(start),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), // producers of audit events may use transactions
@@ -77,6 +79,9 @@ func (p *Processor) newGroupClient(ctx context.Context, worker int, calls groupC
 		kgo.ProducerLinger(time.Minute),
 		kgo.MaxBufferedRecords(1<<20), // a transaction is bounded by its own limits; blocking in produce would deadlock none
 	)
+	if c.Latest {
+		opts = append(opts, kgo.AdjustFetchOffsetsFn(calls.starts))
+	}
 	if p.cluster.version1 {
 		// Kafka's versions of this request from 5 on add the offsets implicitly, which only transaction.version 2 knows.
 		v := kversion.Tip()

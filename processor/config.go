@@ -68,7 +68,8 @@ type Config struct {
 	Compression string
 
 	// Latest makes a partition that has neither state nor committed offset start at its end. By default it starts at
-	// its beginning (configuration: input.start).
+	// its beginning (configuration: input.start). The end is as of its first assignment to a worker, and is remembered
+	// there: one that is handed on, or whose process ends, before anything of it was committed starts at the end of then.
 	Latest bool
 	// TrustCreateTime accepts an input topic whose record times are set by producers.
 	TrustCreateTime bool

@@ -7,6 +7,7 @@
 //	restore.go      a partition is brought up to date; stall.go explains, seal.go compares, count.go looks whether it
 //	                was added
 //	standby.go      partitions of other processes are kept near the end; standby_follow.go is one of them
+//	latest.go       where a partition begins that leaves out what is there
 //	poll.go         records come in; probe.go measures a batch that cannot be read
 //	judge.go        records go through the engine; prepare.go shares the stateless part among cores
 //	transaction.go  one transaction from begin to its outcome; output.go and deadletter.go make the records
@@ -68,7 +69,8 @@
 //     fetch under way. FetchMaxWait is short for this reason.
 //   - EndTransaction returns nil without asking the broker when no record was acknowledged. end refuses to take that
 //     for a commit.
-//   - The client's own commit state is never updated, and never used but to see whether it knows a partition.
+//   - The client's own commit state is never updated, and never used but to see whether it knows a partition, and where
+//     it stands. One whose offset AdjustFetchOffsetsFn gave counts as known and committed there.
 //   - Close waits for a rebalance that is under way, which waits for members that are closing. shut cuts that short.
 //   - A static member that closes does not leave: its partitions wait for it for a session timeout. That is meant: a
 //     restart causes no rebalance.

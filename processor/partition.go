@@ -35,7 +35,7 @@ type partition struct {
 	committed position // the group's; next is -1 until the first commit
 	floor     int64    // no record below it may come; -1: the first one decides
 	epoch     int32    // leader epoch of the last record taken
-	first     int64    // of a partition that has not committed yet: where its first transaction began, -1 for none
+	first     int64    // of a partition that has not committed yet: where it begins, -1 until records came
 	touched   bool     // in the running transaction
 	err       *StopError
 	handed    bool // guarded by worker.mu: the worker owns it

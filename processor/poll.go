@@ -54,7 +54,10 @@ func (w *worker) sort(ctx context.Context, s *session, fetches kgo.Fetches) erro
 		}
 		w.batch.pending = append(w.batch.pending, pending{part: part, records: tp.Records, broken: broken})
 		if part.first < 0 && part.committed.next < 0 {
-			part.first = firstOffset(tp.Records, &broken)
+			part.first = w.begins(part.id)
+			if part.first < 0 {
+				part.first = firstOffset(tp.Records, &broken)
+			}
 		}
 		w.lag(part, &tp)
 	})
@@ -105,7 +108,8 @@ func (w *worker) fetchError(
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		if part != nil {
 			w.batch.stop(w, s, part, stopf(part.id, CauseOutOfRange, remedyPlan,
-				"input offset %d is not in the topic any more: records that were never judged have been deleted", part.floor))
+				"input offset %d is not in the topic any more: records that were never judged have been deleted",
+				max(part.floor, w.begins(id))))
 		}
 		return none, nil
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.UnknownTopicOrPartition):

@@ -13,7 +13,7 @@ func (w *worker) probeBatch(ctx context.Context, s *session, id int32, why error
 	if !ok {
 		at, ok = s.cl.CommittedOffsets()[s.input][id]
 	}
-	if !ok {
+	if !ok { // nothing read, and begun at the start of the log: at another place only fixStarts lets it begin
 		at.Offset = 0
 	}
 	probing, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.proc.config.EndTimeout)

@@ -32,7 +32,8 @@ type worker struct {
 	// mu guards what the group's callbacks, the restores and Health share with run.
 	mu     sync.Mutex
 	parts  map[int32]*partition
-	ready  []*partition // restored, waiting to be admitted
+	ready  []*partition    // restored, waiting to be admitted
+	starts map[int32]int64 // where partitions begin that had nothing committed when fixStarts was called
 	joined bool
 	wake   context.CancelFunc // ends the poll in progress; nil between polls
 
@@ -43,6 +44,7 @@ type worker struct {
 func (p *Processor) newWorker(number int) *worker {
 	return &worker{
 		proc: p, number: number, log: p.config.Log.With("worker", number), parts: make(map[int32]*partition),
+		starts: make(map[int32]int64),
 	}
 }
 
@@ -84,7 +86,7 @@ func (w *worker) work(ctx context.Context) error {
 	living, kill := context.WithCancel(context.WithoutCancel(ctx)) // what the client does must not end with ctx
 	defer kill()
 	cl, err := w.proc.newGroupClient(living, w.number, groupCallbacks{
-		assigned: w.assigned, revoked: w.revoked, lost: w.lost, blocked: w.blocked,
+		assigned: w.assigned, revoked: w.revoked, lost: w.lost, blocked: w.blocked, starts: w.fixStarts,
 	})
 	if err != nil {
 		return err
