@@ -21,8 +21,8 @@ const (
 // a transaction that is aborted, nor the next client. What was fixed holds for this worker until the first commit.
 //
 // It waits for the brokers as long as the assignment stands. An error would cost the worker all its partitions, so only
-// what another attempt cannot mend is one, and the end of ctx. No other may be a context.Canceled: the client would take
-// it for its own end, and never join again.
+// what another attempt cannot mend is one, and the end of ctx. While ctx goes on it must not be a context.Canceled: the
+// client would take it for its own end, and never join again.
 func (w *worker) fixStarts(
 	ctx context.Context, offsets map[string]map[int32]kgo.Offset,
 ) (map[string]map[int32]kgo.Offset, error) {

@@ -31,8 +31,8 @@ func (e *env) latest(change func(*Config)) *process {
 // requireJudged waits for the group's offset of the first partition, and checks how many events were judged, and which
 // offsets are in the dead letters.
 func (x *process) requireJudged(next int64, events int, dead ...string) {
+	x.e.t.Helper()
 	e := x.e
-	e.t.Helper()
 	require.Eventually(e.t, func() bool { return e.committed()[0] == next }, testTimeout, 10*time.Millisecond)
 	require.NoError(e.t, x.stop())
 	require.Equal(e.t, events, x.judged())
@@ -45,6 +45,7 @@ func (x *process) requireJudged(next int64, events int, dead ...string) {
 
 // judged is the number of events that were, by the metric.
 func (x *process) judged() (n int) {
+	x.e.t.Helper()
 	families, err := x.reg.Gather()
 	require.NoError(x.e.t, err)
 	for _, f := range families {
