@@ -19,7 +19,7 @@ const chunkRecords = 256
 type batch struct {
 	proc    *Processor
 	pending []pending
-	judged  [][]*kgo.Record // taken from pending in the open transaction; recycled at its end
+	judged  [][]*kgo.Record // of the open transaction, with dead letters among them; recycled at its end
 	touched []*partition    // in the open transaction
 	stopped []*partition    // stopped since the last transaction ended; their leases are released at its end
 	taken   int             // input records in the open transaction
@@ -54,9 +54,14 @@ func (w *worker) judge(ctx context.Context, s *session) (full bool, err error) {
 			}
 			n := min(len(p.records), chunkRecords, room)
 			taken, full, err := w.judgeChunk(p.part, p.records[:n], p.records[n:])
+			dead := b.out.dead
 			b.out.emit(ctx, p.part.id, p.records[:taken])
 			b.taken += taken
-			b.judged = append(b.judged, p.records[:taken])
+			if b.out.dead == dead {
+				recycle(p.records[:taken])
+			} else { // dead letters point into them until they are acknowledged
+				b.judged = append(b.judged, p.records[:taken])
+			}
 			p.records = p.records[taken:]
 			w.proc.config.at(PointJudged, p.part.id)
 			if err != nil || full {
@@ -174,14 +179,20 @@ func (b *batch) sweep(ctx context.Context, w *worker) {
 
 var errNothing = errors.New("there is nothing to commit")
 
-// recycle gives the memory of a committed transaction's input back to the client. Nothing points into it any more: all
-// that was produced has been acknowledged.
-func (b *batch) recycle() {
+// recycleJudged gives the rest of a committed transaction's input back to the client. Nothing points into it any more:
+// all that was produced has been acknowledged.
+func (b *batch) recycleJudged() {
 	for i, records := range b.judged {
-		for _, r := range records {
-			r.Recycle()
-		}
+		recycle(records)
 		b.judged[i] = nil
 	}
 	b.judged = b.judged[:0]
+}
+
+// recycle gives the memory of records that have been judged back to the client: what is fetched next takes the place
+// of what a core has just had in its cache.
+func recycle(records []*kgo.Record) {
+	for _, r := range records {
+		r.Recycle()
+	}
 }

@@ -73,15 +73,15 @@ type shelf[T any] struct {
 	free  [][]T // the one unused for longest first
 }
 
-// get takes the smallest slice that fits, or makes one, larger by up to a step. One of more than twice the size does
-// not fit: it will be missed by whoever needs it.
+// get takes the smallest slice that fits, of several the one used last, which may still be in a core's cache; or makes
+// one, larger by up to a step. One of more than twice the size does not fit: it will be missed by whoever needs it.
 func (s *shelf[T]) get(n, step int) []T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n = max((n+step-1)/step, 1) * step
 	best := -1
 	for i, f := range s.free {
-		if cap(f) >= n && cap(f) <= 2*n && (best < 0 || cap(f) < cap(s.free[best])) {
+		if cap(f) >= n && cap(f) <= 2*n && (best < 0 || cap(f) <= cap(s.free[best])) {
 			best = i
 		}
 	}

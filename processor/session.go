@@ -28,6 +28,7 @@ type session struct {
 	member     string
 	generation int32 // of the group when the transaction began: the fence
 	produced   produced
+	promise    func(*kgo.Record, error) // of produced, bound once per transaction
 
 	at func(Point) // tells the probe
 }
@@ -46,6 +47,7 @@ func (s *session) begin() error {
 	}
 	s.open, s.member, s.generation = true, member, generation
 	s.produced.reset()
+	s.promise = s.produced.promise
 	return nil
 }
 
@@ -53,7 +55,7 @@ func (s *session) begin() error {
 // abort.
 func (s *session) produce(ctx context.Context, r *kgo.Record) {
 	s.produced.expect()
-	s.cl.Produce(ctx, r, s.produced.promise)
+	s.cl.Produce(ctx, r, s.promise)
 }
 
 // commitOffsets adds the input offsets to the transaction, under the generation noted by begin.

@@ -114,7 +114,7 @@ func (w *worker) commit(ctx context.Context, s *session) (again bool, err error)
 	switch result {
 	case committed:
 		s.at(PointCommitted)
-		b.recycle()
+		b.recycleJudged()
 		return false, w.apply(s, stage, seals)
 	case aborted:
 		return w.rollBack(s, err)
