@@ -156,14 +156,20 @@ func TestKill(t *testing.T) {
 }
 
 // TestKillWithoutSync is why kernelWAL exists: with plain NoSync, Pebble keeps up to 32 KiB of log in the process, and
-// a kill loses the last batches although Commit had returned. If this ever fails, Pebble has changed, and kernelWAL may
-// not be needed any more.
+// a kill loses the last batches although Commit had returned. It may write them all the same when the child is slow, so
+// one loss in some tries is enough. If this ever fails, Pebble has changed, and kernelWAL may not be needed any more.
 func TestKillWithoutSync(t *testing.T) {
-	dir := t.TempDir()
-	reported := killChild(t, dir, "nosync", 10, 10) // less than a block, so that nothing makes Pebble write it
-	have := sequenceIn(t, dir)
-	t.Logf("%d batches committed, %d left", reported, have)
-	require.Less(t, have+1, reported, "a kill should have lost more than one batch")
+	lost := false
+	for range 10 {
+		dir := t.TempDir()
+		reported := killChild(t, dir, "nosync", 10, 10) // less than a block, so that nothing makes Pebble write it
+		have := sequenceIn(t, dir)
+		t.Logf("%d batches committed, %d left", reported, have)
+		if lost = have+1 < reported; lost {
+			break
+		}
+	}
+	require.True(t, lost, "a kill should have lost more than one batch")
 }
 
 // TestLostPageCache: after a crash of the machine the state is that after an earlier transaction, exactly, whatever
