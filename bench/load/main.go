@@ -22,7 +22,7 @@ import (
 type options struct {
 	brokers, kafka, bin, profile, only string
 	peer                               string
-	records, rounds, workers           int
+	records, rounds, warm, workers     int
 	jobWorkers, partitions, principals int
 	seed                               uint64
 	check                              bool
@@ -54,6 +54,8 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.records, "records", 2_000_000, "events in the topic")
 	flag.IntVar(&o.principals, "principals", 100_000, "principals")
 	flag.IntVar(&o.rounds, "rounds", 2, "runs of each kind, in turn")
+	flag.IntVar(&o.warm, "warm", 1, "runs of the job that are not measured, before the rounds: a broker of its own runs\n"+
+		"compiled through only after some 20 million events of the job")
 	flag.IntVar(&o.workers, "workers", 4, "sessions of the bare loop")
 	flag.IntVar(&o.jobWorkers, "job-workers", 0, "workers of the job; 0: its own choice")
 	flag.IntVar(&o.partitions, "partitions", 8, "partitions of the topic")
@@ -115,7 +117,7 @@ func (o *options) start(ctx context.Context) (addresses []string, pid int, end f
 		}
 		return c.ListenAddrs(), 0, c.Close, nil
 	case o.kafka == "real":
-		b, err := kafkatest.StartBroker(ctx, kafkatest.Config{HeapMB: 1024})
+		b, err := kafkatest.StartBroker(ctx, kafkatest.Config{HeapMB: 1024, LongLived: true})
 		if err != nil {
 			return nil, 0, nil, err
 		}
@@ -162,15 +164,8 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 			return fmt.Errorf("compare with the peer: %w", err)
 		}
 	}
-	for _, kind := range o.kinds() {
-		if kind == "bare" { // it was the first
-			continue
-		}
-		s := warm
-		s.Kind, s.App = kind, run+"-warm-"+kind
-		if _, err := o.one(ctx, g, s); err != nil {
-			return fmt.Errorf("warm up: %w", err)
-		}
+	if err := o.warmUp(ctx, g, warm, run); err != nil {
+		return fmt.Errorf("warm up: %w", err)
 	}
 	var samples []sample
 	for round := range o.rounds {
@@ -192,6 +187,26 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 	}
 	_, err = os.Stdout.WriteString(report(samples))
 	return err
+}
+
+// warmUp runs each kind once, but for the bare loop, and the job as often as was asked for.
+func (o *options) warmUp(ctx context.Context, g *generate.Generator, s settings, run string) error {
+	for _, kind := range o.kinds() {
+		times := 1
+		switch kind {
+		case "bare": // it was the first
+			continue
+		case "job":
+			times = o.warm
+		}
+		for i := range times {
+			s.Kind, s.App = kind, fmt.Sprintf("%s-warm-%s-%d", run, kind, i)
+			if _, err := o.one(ctx, g, s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // kinds are those that are measured, in the order of a round.

@@ -78,15 +78,17 @@ func (b *Broker) java(class string, args ...string) child.Config {
 		fmt.Sprintf("-Xmx%dm", b.cfg.HeapMB), fmt.Sprintf("-Xms%dm", min(b.cfg.HeapMB, 256)),
 		"-XX:+ExitOnOutOfMemoryError", // a broker that limps on would make tests hang
 		"-Djava.awt.headless=true",
-		// A broker of a test lives for a minute, most of which the second compiler would spend on its own: two thirds of
-		// the broker's time were measured. With the first one alone a short run shows what a long-lived broker costs.
-		"-XX:TieredStopAtLevel=1",
 		"-Dorg.slf4j.simpleLogger.showDateTime=true",
 		"-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
 		// These two print all settings, several times.
 		"-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn",
 		"-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaConfig=warn",
 		"-cp", filepath.Join(b.cfg.Jars, "*"), class,
+	}
+	if !b.cfg.LongLived {
+		// A broker of a test lives for a minute, most of which the second compiler would spend on its own: two thirds of
+		// the broker's time were measured.
+		options = append([]string{"-XX:TieredStopAtLevel=1"}, options...)
 	}
 	return child.Config{
 		Path: b.cfg.Java,
