@@ -10,7 +10,7 @@ import (
 )
 
 // poolBytes bounds what a client's pool keeps: about what is fetched while a transaction is worked on.
-const poolBytes = 16 << 20
+const poolBytes = 6 << 20
 
 // pool keeps the memory of fetched batches for the next ones: without it, decompressed input is most of what the
 // program allocates. The client takes from it, and gives back once every record of a batch has been recycled. A batch

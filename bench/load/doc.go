@@ -5,6 +5,7 @@
 //	go run ./bench/load -brokers 127.0.0.1:9092 -check    a running cluster; compares the alerts with the oracle
 //	go run ./bench/load -cpuprofile job.pprof             profile of the last round of the job
 //	go run ./bench/load -peer streams -records 4000000    beside a Kafka Streams program as well (make kstreams)
+//	go run ./bench/load -bin new -other old               two builds of tocsin, in turn
 //
 // It fills a topic with generated events and then, in turn, runs in a process of its own (A) the processor with all
 // built-in rules and (B) the bare loop: transactional sessions that consume, decode, check SHA-256 and HMAC and commit

@@ -21,7 +21,7 @@ import (
 // options are the command line.
 type options struct {
 	brokers, kafka, bin, profile, only string
-	peer                               string
+	peer, other                        string
 	records, rounds, warm, workers     int
 	jobWorkers, partitions, principals int
 	seed                               uint64
@@ -48,6 +48,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&o.brokers, "brokers", "", "a running cluster, host:port; empty: one of its own, see -kafka")
 	flag.StringVar(&o.kafka, "kafka", "real", "broker to start: real (Apache Kafka) or kfake (in this process)")
 	flag.StringVar(&o.bin, "bin", "", "the tocsin program to measure; empty: the processor in a process of this program")
+	flag.StringVar(&o.other, "other", "", "another tocsin program, measured beside the first: a build of before a change")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the last round of the job (not with -bin)")
 	flag.StringVar(&o.only, "only", "", "job, bare or, with -peer, streams: measure that alone")
 	flag.StringVar(&o.peer, "peer", "", "streams: measure the Kafka Streams program too (see bench/README.md)")
@@ -76,6 +77,9 @@ func run(ctx context.Context) error {
 	flag.Parse()
 	if o.peer != "" && o.peer != kindStreams || o.only == kindStreams && o.peer == "" {
 		return fmt.Errorf("-peer %q: only streams is known, and -only streams needs it", o.peer)
+	}
+	if o.other != "" && (o.peer != "" || o.only != "") {
+		return errors.New("-other goes neither with -peer nor with -only")
 	}
 	if o.profile != "" && o.bin != "" {
 		return errors.New("-cpuprofile needs the job in a process of this program: leave out -bin")
@@ -196,7 +200,7 @@ func (o *options) warmUp(ctx context.Context, g *generate.Generator, s settings,
 		switch kind {
 		case "bare": // it was the first
 			continue
-		case "job":
+		case "job", kindOther:
 			times = o.warm
 		}
 		for i := range times {
@@ -216,9 +220,14 @@ func (o *options) kinds() []string {
 		return []string{o.only}
 	case o.peer != "":
 		return []string{"job", "bare", o.peer}
+	case o.other != "":
+		return []string{"job", kindOther, "bare"}
 	}
 	return []string{"job", "bare"}
 }
+
+// kindOther is the job as another program does it.
+const kindOther = "other"
 
 // one measures a run and, where asked for, checks what it wrote.
 func (o *options) one(ctx context.Context, g *generate.Generator, s settings) (sample, error) {
@@ -228,7 +237,12 @@ func (o *options) one(ctx context.Context, g *generate.Generator, s settings) (s
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // a temporary folder
 	s.Dir = dir
-	result, err := measure(ctx, s, o.bin, o.stall)
+	kind, bin := s.Kind, o.bin
+	if kind == kindOther {
+		s.Kind, bin = "job", o.other
+	}
+	result, err := measure(ctx, s, bin, o.stall)
+	result.Kind = kind
 	if err != nil {
 		return result, err
 	}

@@ -41,17 +41,26 @@ func report(samples []sample) string {
 		{"broker CPU", "%.3f", (*sample).brokerPerMillion},
 		{"peak RSS MB", "%.0f", (*sample).megabytes},
 	} {
-		job, bare := of("job", row.value), of("bare", row.value)
-		var ratios []float64
-		for i := range min(len(job), len(bare)) {
-			ratios = append(ratios, job[i]/bare[i])
+		all := func(kind string) []float64 { return of(kind, row.value) }
+		fmt.Fprintf(&b, "%-16s job %s  bare %s  job/bare %s", row.name, spreadOf(all("job")).text(row.format),
+			spreadOf(all("bare")).text(row.format), ratios(all("job"), all("bare")).text("%.2f"))
+		if other := all(kindOther); len(other) > 0 {
+			fmt.Fprintf(&b, "  other %s  job/other %s", spreadOf(slices.Clone(other)).text(row.format),
+				ratios(all("job"), other).text("%.2f"))
 		}
-		fmt.Fprintf(&b, "%-16s job %s  bare %s  job/bare %s", row.name, spreadOf(job).text(row.format),
-			spreadOf(bare).text(row.format), spreadOf(ratios).text("%.2f"))
 		b.WriteByte('\n')
 	}
 	b.WriteString(peerReport(samples))
 	return b.String()
+}
+
+// ratios are those of the two kinds within each round.
+func ratios(a, b []float64) spread {
+	var v []float64
+	for i := range min(len(a), len(b)) {
+		v = append(v, a[i]/b[i])
+	}
+	return spreadOf(v)
 }
 
 // spread is a median with the lowest and highest value.

@@ -63,7 +63,7 @@ func (k *Key) evaluate(r *Rule, i int, e *Entry, recordTime int64, trace [16]byt
 	k.index(i)
 	end := s.after(t)
 	first := end < 2 || s.refs[end-2].time != t // e is the last of those at its time: is it the only one?
-	lo := s.after(t - r.Window) // first match inside the window that ends at u
+	lo := s.after(t - r.Window)                 // first match inside the window that ends at u
 	// Where nothing is folded, windows that hold more than N can be passed over: each holds more than N until the match
 	// that is N+1 from its end has left it. A burst of a busy key is passed in a few steps that way.
 	exact := len(s.overlapping(t-r.Window)) == 0

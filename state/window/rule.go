@@ -14,8 +14,8 @@ type Rule struct {
 
 // slot is a matcher's place in a key: bit i of an entry's mask, the sorted matches, and what was folded away.
 //
-// Most keys never have enough matches for any rule, so refs are made when somebody wants to look at them (see index) and
-// kept from then on.
+// Most keys never have enough matches for any rule, so refs are made when somebody wants to look at them (see index)
+// and kept from then on.
 type slot struct {
 	matcher uint64
 	keep    int64 // an entry of this slot is retained while time + keep ≥ clock
