@@ -12,7 +12,7 @@ import (
 )
 
 // TestIndex: whatever happened to a key, and in whichever of its slots somebody has looked by then, the index of a slot
-// is the sorted list of the retained entries that match.
+// is the sorted list of the retained entries that match. The marks are always those of the entries.
 func TestIndex(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -32,7 +32,7 @@ func TestIndex(t *testing.T) {
 			}
 			recordTime += rapid.Int64Range(0, 6).Draw(t, "pause")
 			if et := recordTime - rapid.Int64Range(0, 12).Draw(t, "delay"); !k.Late(et, grace) {
-				e := Entry{Time: et, Offset: int64(i), ID: [16]byte{byte(i)}}
+				e := Entry{Time: et, Offset: int64(i), ID: [16]byte{15: byte(i)}}
 				_, err := k.Accept(&e, rules[from:to], recordTime, grace, [16]byte{},
 					func(r *Rule, crossing int64) [16]byte { return [16]byte{r.ID[0], byte(crossing), byte(crossing >> 8)} })
 				require.NoError(t, err)
@@ -47,8 +47,13 @@ func TestIndex(t *testing.T) {
 	})
 }
 
-// checkIndex compares the slots of k with new ones.
+// checkIndex compares the slots and the marks of k with new ones.
 func checkIndex(t require.TestingT, k *Key) {
+	for i := range k.chunks {
+		require.Equal(t, marksOf(k.chunks[i].entries), k.chunks[i].marks)
+	}
+	tail := marksOf(k.tail)
+	require.Equal(t, tail[:len(k.tail)], k.marks[:len(k.tail)])
 	fresh := Key{accepted: k.accepted, chunks: k.chunks, tail: k.tail, slots: make([]slot, len(k.slots))}
 	require.NoError(t, fresh.countMatches())
 	for i := range k.slots {

@@ -30,6 +30,7 @@ type Key struct {
 	slots     []slot
 	chunks    []chunk // sealed ones, ascending number
 	tail      []Entry // the open end: fewer than ChunkSize entries, numbers accepted-len(tail) …
+	marks     marks   // of tail
 	episodes  []*Episode
 	live      bool // has state: false for the zero Key
 	memory    *Memory
@@ -46,6 +47,7 @@ type chunk struct {
 	min, max int64  // event time, rounded out to whole seconds: 625 chunks must fit a head of 8 kB
 	mask     uint64 // union
 	entries  []Entry
+	marks    marks // of entries
 	saved    bool
 	hash     [32]byte
 }
@@ -90,9 +92,10 @@ func (k *Key) Find(id [16]byte, hash [32]byte) (duplicate, conflict bool) {
 	if k.absent(id) {
 		return false, false
 	}
-	look := func(es []Entry) bool {
+	m := mark(id)
+	look := func(es []Entry, ms *marks) bool {
 		for i := range es {
-			if es[i].ID != id {
+			if ms[i] != m || es[i].ID != id {
 				continue
 			}
 			if es[i].Hash == hash {
@@ -104,11 +107,11 @@ func (k *Key) Find(id [16]byte, hash [32]byte) (duplicate, conflict bool) {
 		}
 		return false
 	}
-	if look(k.tail) {
+	if look(k.tail, &k.marks) {
 		return true, false
 	}
 	for i := len(k.chunks) - 1; i >= 0; i-- {
-		if look(k.chunks[i].entries) {
+		if look(k.chunks[i].entries, &k.chunks[i].marks) {
 			return true, false
 		}
 	}
@@ -184,13 +187,15 @@ func (k *Key) append(e *Entry) {
 		k.tail = append(k.memory.get(len(old)+1), old...)
 		k.memory.put(old)
 	}
+	k.marks[len(k.tail)] = mark(e.ID)
 	k.tail = append(k.tail, *e)
 	k.ids.add(e.ID)
 	k.accepted++
 	if len(k.tail) < ChunkSize {
 		return
 	}
-	c := chunk{number: (k.accepted - 1) / ChunkSize, entries: k.tail, min: math.MaxInt64, max: math.MinInt64}
+	c := chunk{number: (k.accepted - 1) / ChunkSize, entries: k.tail, marks: k.marks, min: math.MaxInt64,
+		max: math.MinInt64}
 	for i := range c.entries {
 		c.min, c.max = min(c.min, c.entries[i].Time), max(c.max, c.entries[i].Time)
 		c.mask |= c.entries[i].Mask
@@ -252,5 +257,5 @@ func (k *Key) Size() int {
 	for _, e := range k.episodes {
 		n += episodeSize + len(e.evidence)*entrySize
 	}
-	return n + len(k.chunks)*96 + len(k.ids)*24
+	return n + len(k.chunks)*160 + len(k.ids)*24
 }

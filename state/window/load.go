@@ -105,6 +105,7 @@ func (k *Key) loadPart(changeKey, suffix, value []byte) error {
 		if len(k.chunks[i].entries) != ChunkSize {
 			return fmt.Errorf("%w: chunk of %d entries", errCorrupt, len(k.chunks[i].entries))
 		}
+		k.chunks[i].marks = marksOf(k.chunks[i].entries)
 		k.chunks[i].saved, k.chunks[i].hash = true, topics.ChangeHash(changeKey, value)
 	case len(suffix) == 17 && suffix[0] == topics.PartEvidence:
 		for _, e := range k.episodes {
@@ -151,6 +152,8 @@ func (k *Key) decodeHead(value []byte) error {
 	k.tail = r.entries(k.memory)
 	if len(k.tail) >= ChunkSize || uint64(len(k.tail)) != k.accepted%ChunkSize {
 		r.fail("bad tail")
+	} else {
+		k.marks = marksOf(k.tail)
 	}
 	if len(k.chunks) > 0 && number >= k.accepted/ChunkSize {
 		r.fail("chunk not yet accepted")
