@@ -11,11 +11,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
 	"tocsin/bench/generate"
 	"tocsin/bench/produce"
-	"tocsin/processor/processortest/kafkatest"
+	"tocsin/bench/run"
 )
 
 // options are the command line.
@@ -33,14 +31,14 @@ type options struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := start(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		stop()
 		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }
 
-func run(ctx context.Context) error {
+func start(ctx context.Context) error {
 	if text := os.Getenv(settingsEnv); text != "" {
 		return child(ctx, text)
 	}
@@ -84,12 +82,12 @@ func run(ctx context.Context) error {
 	if o.profile != "" && o.bin != "" {
 		return errors.New("-cpuprofile needs the job in a process of this program: leave out -bin")
 	}
-	brokers, pid, end, err := o.start(ctx)
+	cluster, err := run.StartCluster(ctx, o.brokers, o.kafka)
 	if err != nil {
 		return err
 	}
-	defer end()
-	return o.measure(ctx, brokers, pid)
+	defer cluster.Close()
+	return o.measure(ctx, cluster.Brokers, cluster.PID)
 }
 
 // child is the measured process.
@@ -105,29 +103,7 @@ func child(ctx context.Context, text string) error {
 	if s.Kind == "bare" {
 		return bare(ctx, s)
 	}
-	return job(ctx, s)
-}
-
-// start gives the brokers, the process of one that is ours, and what ends them.
-func (o *options) start(ctx context.Context) (addresses []string, pid int, end func(), err error) {
-	switch {
-	case o.brokers != "":
-		return []string{o.brokers}, 0, func() {}, nil
-	case o.kafka == "kfake":
-		c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{
-			"group.initial.rebalance.delay.ms": "0"}))
-		if err != nil {
-			return nil, 0, nil, err
-		}
-		return c.ListenAddrs(), 0, c.Close, nil
-	case o.kafka == "real":
-		b, err := kafkatest.StartBroker(ctx, kafkatest.Config{HeapMB: 1024, LongLived: true})
-		if err != nil {
-			return nil, 0, nil, err
-		}
-		return b.Addrs(), b.PID(), func() { _ = b.Close() }, nil // its folder is temporary
-	}
-	return nil, 0, nil, fmt.Errorf("-kafka %s: real or kfake", o.kafka)
+	return s.processor().Run(ctx)
 }
 
 func (o *options) measure(ctx context.Context, brokers []string, pid int) error {
@@ -137,8 +113,8 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 	if err != nil {
 		return err
 	}
-	run := fmt.Sprintf("load-%d", time.Now().Unix())
-	input := run + "-events"
+	name := fmt.Sprintf("load-%d", time.Now().Unix())
+	input := name + "-events"
 	if err := produce.CreateTopic(ctx, reach(brokers), input, int32(o.partitions)); err != nil {
 		return err
 	}
@@ -155,7 +131,7 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 
 	// A new cluster makes its coordinators' topics at first use, and a Java machine compiles what it runs often: what is
 	// measured comes after a run of each kind.
-	warm := settings{Kind: "bare", Brokers: brokers, App: run + "-warm", Input: input, Key: string(cfg.Secret),
+	warm := settings{Kind: "bare", Brokers: brokers, App: name + "-warm", Input: input, Key: string(cfg.Secret),
 		Workers: o.workers, CloseAfter: 100 * time.Millisecond, BrokerPID: pid}
 	if _, err := measure(ctx, warm, "", o.stall); err != nil {
 		return fmt.Errorf("warm up: %w", err)
@@ -163,24 +139,24 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 	warm.JobWorkers, warm.Set, warm.PeerSet = o.jobWorkers, o.set, o.peerSet
 	if o.peer != "" && o.check {
 		s := warm
-		s.App = run + "-equal"
+		s.App = name + "-equal"
 		if err := o.equal(ctx, s); err != nil {
 			return fmt.Errorf("compare with the peer: %w", err)
 		}
 	}
-	if err := o.warmUp(ctx, g, warm, run); err != nil {
+	if err := o.warmUp(ctx, g, warm, name); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
 	var samples []sample
 	for round := range o.rounds {
 		for _, kind := range o.kinds() {
 			s := warm
-			s.Kind, s.App = kind, fmt.Sprintf("%s-%s-%d", run, kind, round)
+			s.Kind, s.App = kind, fmt.Sprintf("%s-%s-%d", name, kind, round)
 			if round == o.rounds-1 {
 				s.Profile = o.profile
 			}
-			pause(ctx, o.rest)
-			calm(ctx, o.calm)
+			run.Pause(ctx, o.rest)
+			run.Calm(ctx, o.calm)
 			result, err := o.one(ctx, g, s)
 			if err != nil {
 				return fmt.Errorf("%s %d: %w", kind, round, err)
@@ -194,7 +170,7 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 }
 
 // warmUp runs each kind once, but for the bare loop, and the job as often as was asked for.
-func (o *options) warmUp(ctx context.Context, g *generate.Generator, s settings, run string) error {
+func (o *options) warmUp(ctx context.Context, g *generate.Generator, s settings, name string) error {
 	for _, kind := range o.kinds() {
 		times := 1
 		switch kind {
@@ -204,7 +180,7 @@ func (o *options) warmUp(ctx context.Context, g *generate.Generator, s settings,
 			times = o.warm
 		}
 		for i := range times {
-			s.Kind, s.App = kind, fmt.Sprintf("%s-warm-%s-%d", run, kind, i)
+			s.Kind, s.App = kind, fmt.Sprintf("%s-warm-%s-%d", name, kind, i)
 			if _, err := o.one(ctx, g, s); err != nil {
 				return err
 			}

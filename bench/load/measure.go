@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tocsin/bench/run"
 )
 
 // settings go from the program to the process it measures.
@@ -98,49 +99,34 @@ func measure(ctx context.Context, s settings, bin string, stall time.Duration) (
 	if err != nil {
 		return out, err
 	}
-	start, before := time.Now(), readMachine(s.BrokerPID)
-	if err := cmd.Start(); err != nil {
+	before := run.ReadMachine(s.BrokerPID)
+	p, err := run.Start(cmd)
+	if err != nil {
 		return out, fmt.Errorf("start %s: %w", s.Kind, err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	err = out.watch(ctx, adm, s, process{start, cmd.Process.Pid, ended}, stall)
-	if errors.Is(err, errEnded) {
+	err = out.watch(ctx, adm, s, p, stall)
+	if errors.Is(err, run.ErrEnded) {
 		return out, err
 	}
-	_ = cmd.Process.Signal(syscall.SIGTERM) // gone already is gone
-	select {
-	case waitErr := <-ended:
-		if err == nil && waitErr != nil {
-			err = fmt.Errorf("%s: %w", s.Kind, waitErr)
-		}
-	case <-time.After(time.Minute):
-		_ = cmd.Process.Kill() // gone already is gone
-		err = errors.Join(err, <-ended, fmt.Errorf("%s did not stop within a minute", s.Kind))
+	if stopErr := p.Stop(); stopErr != nil {
+		err = errors.Join(err, fmt.Errorf("%s: %w", s.Kind, stopErr))
 	}
-	out.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	after := readMachine(s.BrokerPID)
-	out.Broker = after.process - before.process
-	out.Stolen = after.stolen - before.stolen
-	out.Others = max(after.all-before.all-out.Broker-out.CPU, 0)
+	cpu, peak := p.Usage()
+	out.CPU = cpu
+	after := run.ReadMachine(s.BrokerPID)
+	out.Broker = after.Process - before.Process
+	out.Stolen = after.Stolen - before.Stolen
+	out.Others = max(after.All-before.All-out.Broker-out.CPU, 0)
 	out.PeakRSS = out.End.rss
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && out.PeakRSS == 0 {
-		out.PeakRSS = usage.Maxrss << 10 // Linux counts KiB
+	if out.PeakRSS == 0 {
+		out.PeakRSS = peak
 	}
 	return out, err
 }
 
-var errEnded = errors.New("the measured process ended by itself")
-
-// process is the measured process.
-type process struct {
-	start time.Time
-	pid   int
-	ended <-chan error
-}
-
 // watch polls the group until it has committed the end.
-func (s *sample) watch(ctx context.Context, adm *kadm.Client, child settings, p process, stall time.Duration) error {
+func (s *sample) watch(ctx context.Context, adm *kadm.Client, child settings, p *run.Process,
+	stall time.Duration) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	moved, last := time.Now(), int64(0)
@@ -148,8 +134,8 @@ func (s *sample) watch(ctx context.Context, adm *kadm.Client, child settings, p 
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case err := <-p.ended:
-			return errors.Join(errEnded, err)
+		case err := <-p.Ended:
+			return errors.Join(run.ErrEnded, err)
 		case <-tick.C:
 		}
 		committed, err := adm.FetchOffsets(ctx, child.App)
@@ -165,12 +151,12 @@ func (s *sample) watch(ctx context.Context, adm *kadm.Client, child settings, p 
 		if n > last {
 			moved, last = time.Now(), n
 			if s.First == 0 {
-				s.First, s.Early = time.Since(p.start), n
+				s.First, s.Early = time.Since(p.Started), n
 			}
 		}
-		s.halfway(n, time.Since(p.start), p.pid)
+		s.halfway(n, time.Since(p.Started), p.PID)
 		if n == s.Events {
-			s.Total = time.Since(p.start)
+			s.Total = time.Since(p.Started)
 			return nil
 		}
 		if time.Since(moved) > stall {
@@ -181,32 +167,22 @@ func (s *sample) watch(ctx context.Context, adm *kadm.Client, child settings, p 
 
 // command is the process to be measured.
 func (s *settings) command(ctx context.Context, bin string) (*exec.Cmd, error) {
+	if s.Kind == kindStreams {
+		program, env, err := s.streamsCommand()
+		if err != nil {
+			return nil, err
+		}
+		// Ended by a signal and not by a context: it must drain, so that its usage is that of a whole run.
+		cmd := exec.CommandContext(context.WithoutCancel(ctx), program) //nolint:gosec // G204: to run it is the purpose
+		cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), env...), os.Stderr, os.Stderr
+		return cmd, nil
+	}
+	if s.Kind != "job" { // only the job is another program's too
+		bin = ""
+	}
 	text, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
-	env := append(os.Environ(), "TOCSIN_VERIFY__HMAC_SECRET="+s.Key)
-	var args []string
-	switch {
-	case s.Kind == kindStreams:
-		program, settings, err := s.streamsCommand()
-		if err != nil {
-			return nil, err
-		}
-		bin, env = program, append(os.Environ(), settings...)
-	case s.Kind == "job" && bin != "":
-		args = append(args, "run", "--roles", "processor")
-		for _, f := range s.flags() {
-			args = append(args, "--set", f)
-		}
-	default:
-		if bin, err = os.Executable(); err != nil {
-			return nil, err
-		}
-		env = append(env, settingsEnv+"="+string(text))
-	}
-	// Ended by a signal and not by a context: it must drain, so that its usage is that of a whole run.
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), bin, args...) //nolint:gosec // G204: to run it is the purpose
-	cmd.Env, cmd.Stdout, cmd.Stderr = env, os.Stderr, os.Stderr
-	return cmd, nil
+	return s.processor().Command(ctx, bin, settingsEnv+"="+string(text))
 }

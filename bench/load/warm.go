@@ -1,6 +1,10 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	"tocsin/bench/run"
+)
 
 // reading is what a run had done and used at a moment.
 type reading struct {
@@ -13,7 +17,7 @@ type reading struct {
 // halfway notes the first moment at which half of the events are committed, and the end. What a Java machine does by
 // then is for a good part compiling.
 func (s *sample) halfway(committed int64, since time.Duration, pid int) {
-	now := func() reading { return reading{committed, since, readMachine(pid).process, peakRSS(pid)} }
+	now := func() reading { return reading{committed, since, run.ReadMachine(pid).Process, run.PeakRSS(pid)} }
 	if s.Half.events == 0 && 2*committed >= s.Events {
 		s.Half = now()
 	}

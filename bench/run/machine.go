@@ -1,4 +1,4 @@
-package main
+package run
 
 import (
 	"bytes"
@@ -9,33 +9,34 @@ import (
 	"time"
 )
 
-// machine is how much CPU time has been used: by a process (0: none of ours), by all together, and by the host for
+// Machine is how much CPU time has been used: by a process (0: none of ours), by all together, and by the host for
 // others while we would have run (steal). Zero where the system does not tell.
-type machine struct{ process, all, stolen time.Duration }
+type Machine struct{ Process, All, Stolen time.Duration }
 
 // tick is the unit of Linux's /proc: USER_HZ is 100 on every platform that Go runs on.
 const tick = 10 * time.Millisecond
 
-func readMachine(pid int) machine {
-	var m machine
+// ReadMachine reads it now.
+func ReadMachine(pid int) Machine {
+	var m Machine
 	if pid != 0 {
 		// Fields 14 and 15, utime and stime, counted from behind the command's closing bracket, which is the second.
 		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil {
-			m.process = ticks(bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:]), 11, 12)
+			m.Process = ticks(bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:]), 11, 12)
 		}
 	}
 	if b, err := os.ReadFile("/proc/stat"); err == nil {
 		line, _, _ := bytes.Cut(b, []byte("\n"))
 		fields := bytes.Fields(line)
-		m.all = ticks(fields, 1, 2, 3, 6, 7) // user, nice, system, irq, softirq
-		m.stolen = ticks(fields, 8)
+		m.All = ticks(fields, 1, 2, 3, 6, 7) // user, nice, system, irq, softirq
+		m.Stolen = ticks(fields, 8)
 	}
 	return m
 }
 
-// peakRSS is the largest resident size of a process so far, in bytes; 0 where the system does not tell. What wait4 says
+// PeakRSS is the largest resident size of a process so far, in bytes; 0 where the system does not tell. What wait4 says
 // is no less than the size of the process that started it, which is this one.
-func peakRSS(pid int) int64 {
+func PeakRSS(pid int) int64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
@@ -56,20 +57,20 @@ func ticks(fields [][]byte, at ...int) (sum time.Duration) {
 	return sum
 }
 
-// calm waits until nothing else uses the machine, less than a tenth of a core over two seconds, or until the time is
+// Calm waits until nothing else uses the machine, less than a tenth of a core over two seconds, or until the time is
 // up.
-func calm(ctx context.Context, atMost time.Duration) {
+func Calm(ctx context.Context, atMost time.Duration) {
 	const over = 2 * time.Second
 	for end := time.Now().Add(atMost); time.Now().Before(end); {
-		before := readMachine(0).all
-		if !pause(ctx, over) || readMachine(0).all-before < over/10 {
+		before := ReadMachine(0).All
+		if !Pause(ctx, over) || ReadMachine(0).All-before < over/10 {
 			return
 		}
 	}
 }
 
-// pause waits; false: ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
+// Pause waits; false: ctx ended first.
+func Pause(ctx context.Context, d time.Duration) bool {
 	wait := time.NewTimer(d)
 	defer wait.Stop()
 	select {
