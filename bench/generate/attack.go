@@ -146,7 +146,7 @@ func (g *Generator) freeSlot(t int64, also map[int]planned) (int, bool) {
 		if g.recordTime(i) < t {
 			continue
 		}
-		if _, taken := g.planned[i]; taken {
+		if g.isPlanned(i) {
 			continue
 		}
 		if _, taken := also[i]; !taken {

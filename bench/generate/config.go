@@ -22,6 +22,7 @@ type Config struct {
 	Attacks       int    // planted attacks of each kind
 	Downgrades    int    // planted signing downgrades
 	TooLarge      int    // records over 1 MiB; topic and producer must allow them
+	ProbeEvery    int    // one probe (see [Generator.Probes]) to so many records, at least 3; 0: none
 
 	Duplicates float64 // second deliveries, a tenth of them with other bytes outside the canonical fields
 	Disorder   float64 // events delayed by up to four fifths of grace
@@ -58,6 +59,8 @@ func (c *Config) check() error {
 		return errors.New("generate: duration must be positive")
 	case c.Principals <= 0 || c.Organizations <= 0:
 		return errors.New("generate: there must be a principal and an organisation")
+	case c.ProbeEvery != 0 && c.ProbeEvery < probeSteps:
+		return fmt.Errorf("generate: a probe needs %d records at least, not %d", probeSteps, c.ProbeEvery)
 	case c.Zipf <= 0:
 		return errors.New("generate: the Zipf exponent must be positive")
 	}

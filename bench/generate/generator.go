@@ -66,6 +66,9 @@ func (g *Generator) slot(i int, again bool) event {
 		e.content = uint64(i)
 		return e
 	}
+	if n, ok := g.probeAt(i); ok {
+		return g.probe(i, n)
+	}
 	r := newRandom(g.cfg.Seed, uint64(i))
 	u := r.unit()
 	if g.large[i] {
@@ -201,8 +204,12 @@ func (g *Generator) conflict(i int, r *random) (event, bool) {
 	return e, true
 }
 
+// isPlanned says whether record i belongs to an attack or a probe.
 func (g *Generator) isPlanned(i int) bool {
-	_, ok := g.planned[i]
+	if _, ok := g.planned[i]; ok {
+		return true
+	}
+	_, ok := g.probeAt(i)
 	return ok
 }
 
