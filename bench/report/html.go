@@ -60,7 +60,7 @@ type pageFigure struct{ Label, Median, Low, High, N string }
 func figures(list []figure) (out []pageFigure) {
 	for _, f := range list {
 		s := f.spread
-		out = append(out, pageFigure{f.label, number(s.Median), number(s.Low), number(s.High), fmt.Sprint(s.N)})
+		out = append(out, pageFigure{f.label(), number(s.Median), number(s.Low), number(s.High), fmt.Sprint(s.N)})
 	}
 	return out
 }

@@ -10,11 +10,11 @@ import (
 
 // linePlot shows medians along an axis, one line for each kind or group, with the range as an upright line at each.
 type linePlot struct {
-	Title, XTitle                    string
-	Width, Height, Left, Right, Base string
-	Top, TickLabel, XTitleY, LabelX  string
-	XTicks, YTicks                   []tick
-	Lines                            []line
+	Title, XTitle                       string
+	Width, Height, Left, Right, Base    string
+	TickEnd, TickLabel, XTitleY, LabelX string
+	XTicks, YTicks                      []tick
+	Lines                               []line
 }
 
 type line struct {
@@ -55,7 +55,7 @@ func (r *Result) sweeps() (plots []linePlot) {
 			}
 		}
 		if len(courses) > 0 {
-			x := wide(points[0], points[len(points)-1], plotLeft, plotRight-100)
+			x := wide(points[0], points[len(points)-1], plotLeft, plotRight-130)
 			plots = append(plots, draw(q.Title(), r.Parameter.Title(), x, x.ticks(), courses))
 		}
 	}
@@ -82,7 +82,7 @@ func (r *Result) percentiles() *linePlot {
 		}
 		return nines(percent)
 	}
-	x := scale{low: 0, high: last + 1, from: plotLeft, to: plotRight - 100}
+	x := scale{low: 0, high: last + 1, from: plotLeft, to: plotRight - 130}
 	var ticks []tick
 	for _, p := range percents {
 		ticks = append(ticks, tick{pixel(x.at(place(p))), percentName(p)})
@@ -118,7 +118,7 @@ func draw(title, xTitle string, x scale, xTicks []tick, courses []course) linePl
 	}
 	y := wide(low, high, base, top)
 	p := linePlot{Title: title, XTitle: xTitle, Width: pixel(plotWidth), Height: pixel(height), Left: pixel(plotLeft),
-		Right: pixel(x.to), Base: pixel(base), Top: pixel(top), TickLabel: pixel(base + 16), XTitleY: pixel(base + 36),
+		Right: pixel(x.to), Base: pixel(base), TickEnd: pixel(base + 5), TickLabel: pixel(base + 20), XTitleY: pixel(base + 40),
 		LabelX: pixel(x.to + 8), XTicks: xTicks, YTicks: y.ticks()}
 	ends := labelPlaces(courses, y)
 	for n, c := range courses {

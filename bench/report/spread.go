@@ -44,7 +44,7 @@ func number(v float64) string {
 	case size >= 10:
 		digits = 2
 	case size < 0.01:
-		digits = 6
+		digits = 4
 	}
 	text := strconv.FormatFloat(v, 'f', digits, 64)
 	whole, rest := text, ""

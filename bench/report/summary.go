@@ -20,9 +20,12 @@ type metricSummary struct {
 }
 
 type figure struct {
-	label  string
+	of     string // a kind, or two: a/b
+	where  group  // its parameter says at which value
 	spread Spread
 }
+
+func (f figure) label() string { return group{f.of, f.where.at, f.where.in}.label() }
 
 func (r *Result) summarize() summary {
 	var s summary
@@ -35,7 +38,7 @@ func (r *Result) summarize() summary {
 			if len(values) == 0 {
 				continue
 			}
-			m.kinds = append(m.kinds, figure{g.label(), SpreadOf(values)})
+			m.kinds = append(m.kinds, figure{g.kind, g, SpreadOf(values)})
 			if q.Better == Neither {
 				continue
 			}
@@ -44,8 +47,7 @@ func (r *Result) summarize() summary {
 					continue
 				}
 				if ratios := q.ratios(r, g, below); len(ratios) > 0 {
-					label := g.kind + "/" + group{below.kind, g.at, g.in}.label()
-					m.pairs = append(m.pairs, figure{label, SpreadOf(ratios)})
+					m.pairs = append(m.pairs, figure{g.kind + "/" + below.kind, g, SpreadOf(ratios)})
 				}
 			}
 		}

@@ -26,19 +26,57 @@ func Text(r *Result) string {
 	runs := table{left: 2, rows: s.runs}
 	runs.write(&b)
 	b.WriteByte('\n')
-	medians := table{left: 2}
-	medians.add("metric", "of", "median", "low", "high", "n")
-	for _, m := range s.metrics {
-		name := m.Title()
-		for _, f := range append(slices.Clone(m.kinds), m.pairs...) {
-			v := f.spread
-			medians.add(name, f.label, number(v.Median), number(v.Low), number(v.High), fmt.Sprint(v.N))
-			name = "" // once is enough
-		}
-	}
+	medians := s.table(r.Parameter)
 	medians.write(&b)
 	for _, line := range s.void {
 		b.WriteString(line + "\n")
 	}
 	return b.String()
+}
+
+// table has a row for each metric and, in a sweep, value of the parameter, and a column for each kind and pair of kinds.
+func (s *summary) table(parameter *Axis) table {
+	t := table{left: 1}
+	head := []string{"median (low–high)"}
+	if parameter != nil {
+		head = append(head, parameter.Name)
+	}
+	labels := len(head)
+	for _, m := range s.metrics {
+		for _, f := range m.kinds {
+			if !slices.Contains(head[labels:], f.of) {
+				head = append(head, f.of)
+			}
+		}
+	}
+	for _, m := range s.metrics {
+		for _, f := range m.pairs {
+			if !slices.Contains(head[labels:], f.of) {
+				head = append(head, f.of)
+			}
+		}
+	}
+	t.add(head...)
+	for _, m := range s.metrics {
+		rows := map[group]int{} // by value of the parameter alone
+		for _, f := range slices.Concat(m.kinds, m.pairs) {
+			point := group{at: f.where.at, in: f.where.in}
+			i, ok := rows[point]
+			if !ok {
+				row := slices.Repeat([]string{"-"}, len(head))
+				row[0] = ""
+				if len(rows) == 0 {
+					row[0] = m.Title() // once is enough
+				}
+				if parameter != nil && point.in {
+					row[1] = number(point.at)
+				}
+				i = len(t.rows)
+				rows[point] = i
+				t.add(row...)
+			}
+			t.rows[i][labels+slices.Index(head[labels:], f.of)] = f.spread.String()
+		}
+	}
+	return t
 }
