@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"tocsin/bench/generate"
 	"tocsin/bench/produce"
+	"tocsin/bench/report"
 )
 
 // TestMain lets the test program be the measured process, as the load program is its own.
@@ -54,9 +56,14 @@ func TestMeasureJobAndBareLoop(t *testing.T) {
 		}
 		samples = append(samples, got)
 	}
-	text := report(samples)
+	o := options{kafka: "kfake", began: time.Now(), report: t.TempDir()}
+	text := report.Text(o.result(samples))
 	require.Contains(t, text, "job/bare")
 	t.Log("\n" + text)
+	require.NoError(t, o.show(samples))
+	written, err := filepath.Glob(filepath.Join(o.report, "throughput-*-unknown.*"))
+	require.NoError(t, err)
+	require.Len(t, written, 2)
 }
 
 // A process that ends by itself is reported at once, not waited for.
@@ -68,10 +75,4 @@ func TestMeasureSaysWhenTheProcessEnds(t *testing.T) {
 		Key: "too short", Workers: 1}, "", time.Minute)
 	// The empty topic is at its end from the start, so either the end or the exit comes first; both name the kind.
 	require.Error(t, err)
-}
-
-func TestSpread(t *testing.T) {
-	require.Equal(t, spread{3, 2, 1, 9}, spreadOf([]float64{9, 1, 2}))
-	require.Equal(t, spread{2, 1.5, 1, 2}, spreadOf([]float64{2, 1}))
-	require.Equal(t, spread{}, spreadOf(nil))
 }

@@ -13,19 +13,24 @@ import (
 
 	"tocsin/bench/generate"
 	"tocsin/bench/produce"
+	"tocsin/bench/report"
 	"tocsin/bench/run"
 )
 
 // options are the command line.
 type options struct {
 	brokers, kafka, bin, profile, only string
-	peer, other                        string
+	peer, other, report                string
 	records, rounds, warm, workers     int
 	jobWorkers, partitions, principals int
 	seed                               uint64
 	check                              bool
 	set, peerSet                       []string
 	stall, calm, rest                  time.Duration
+
+	began  time.Time
+	commit string // of the checkout; empty: unknown
+	dirty  bool   // the checkout differs from it
 }
 
 func main() {
@@ -64,6 +69,7 @@ func start(ctx context.Context) error {
 	flag.DurationVar(&o.rest, "rest", 0, "wait this long before each run: some hosts lend their processors for a\n"+
 		"burst only and then take them back, which hits the longer runs")
 	flag.DurationVar(&o.calm, "calm", 20*time.Second, "wait at most this long before each run for a machine that is idle")
+	flag.StringVar(&o.report, "report", "", "write the result into this folder, as JSON and as a page to look at")
 	flag.Func("set", "a setting of the job, KEY=VALUE; can be repeated", func(s string) error {
 		o.set = append(o.set, s)
 		return nil
@@ -82,6 +88,8 @@ func start(ctx context.Context) error {
 	if o.profile != "" && o.bin != "" {
 		return errors.New("-cpuprofile needs the job in a process of this program: leave out -bin")
 	}
+	o.began = time.Now()
+	o.commit, o.dirty = run.Checkout(ctx)
 	cluster, err := run.StartCluster(ctx, o.brokers, o.kafka)
 	if err != nil {
 		return err
@@ -165,7 +173,19 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 			samples = append(samples, result)
 		}
 	}
-	_, err = os.Stdout.WriteString(report(samples))
+	return o.show(samples)
+}
+
+// show prints the result and, where asked for, writes it.
+func (o *options) show(samples []sample) error {
+	r := o.result(samples)
+	if _, err := os.Stdout.WriteString(report.Text(r)); err != nil || o.report == "" {
+		return err
+	}
+	paths, err := report.Save(o.report, r)
+	for _, path := range paths {
+		fmt.Fprintln(os.Stderr, "wrote", path)
+	}
 	return err
 }
 

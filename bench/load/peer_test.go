@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tocsin/bench/report"
 )
 
 func TestWarmIsTheSecondHalf(t *testing.T) {
@@ -28,7 +30,7 @@ func TestWarmIsTheSecondHalf(t *testing.T) {
 	require.Greater(t, s.End.rss, int64(1<<20))
 }
 
-func TestPeerReport(t *testing.T) {
+func TestResultOfAPeer(t *testing.T) {
 	run := func(round int, kind string, rate, cpu float64) sample {
 		second := time.Duration(1000 / rate * float64(time.Second))
 		used := time.Duration(cpu * float64(time.Second))
@@ -39,16 +41,23 @@ func TestPeerReport(t *testing.T) {
 		run(0, "job", 300, 2), run(0, "bare", 400, 1), run(0, "streams", 100, 8),
 		run(1, "job", 300, 2), run(1, "bare", 400, 1), run(1, "streams", 80, 8),
 	}
-	text := report(samples)
-	require.Contains(t, text, "    1 streams            100            8000.000              0.25\n")
-	require.Contains(t, text, "              0.20  void: below 0.22 of the bare loop\n")
-	require.Contains(t, text, "1 of 2 runs of Kafka Streams count\n")
-	require.Contains(t, text,
-		"warm events/s      streams 100 (100–100)  job/streams 3.00 (3.00–3.00)  bare/streams 4.00 (4.00–4.00)\n")
-	require.Contains(t, text,
-		"warm CPU s/million streams 8000.000 (8000.000–8000.000)  job/streams 0.25 (0.25–0.25)")
-	require.Empty(t, peerReport(samples[:2]))
-	require.NotContains(t, report(samples[:2]), "warm")
+	o := options{peer: kindStreams, kafka: "real", bin: "some/tocsin", set: []string{"a.b=c"},
+		peerSet: []string{"sasl.jaas.config=hidden"}, began: time.Unix(0, 0)}
+	r := o.result(samples)
+	require.NoError(t, r.Validate())
+	for i := range r.Samples {
+		require.Equal(t, i == 5, r.Samples[i].Void != "", i)
+	}
+	text := report.Text(r)
+	require.Contains(t, text, "  void: below 0.22 of the bare loop\n")
+	require.Contains(t, text, "1 of 2 runs of streams count\n")
+	require.Contains(t, text, "reduced job")
+	require.Contains(t, text, "set:a.b=c")
+	require.Contains(t, text, "bin=tocsin")
+	require.NotContains(t, text, "hidden")
+	require.Regexp(t, `(?m)^warm rate, events/s .* 0.750 \(0.750–0.750\) +3 +4$`, text)
+	require.NotContains(t, text, "first commit", "not measured")
+	require.NotContains(t, report.Text((&options{began: o.began}).result(samples[:2])), "streams")
 }
 
 func TestCompareFirings(t *testing.T) {

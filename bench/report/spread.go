@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 )
@@ -37,7 +38,7 @@ func (s Spread) String() string {
 func number(v float64) string {
 	size, digits := max(v, -v), 3
 	switch {
-	case size >= 1000 || size == float64(int64(size)):
+	case size >= 1000 || math.Abs(v-math.Round(v)) < 1e-9*size || v == 0: // whole, but for the errors of arithmetic
 		digits = 0
 	case size >= 100:
 		digits = 1
