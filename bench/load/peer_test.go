@@ -56,7 +56,7 @@ func TestResultOfAPeer(t *testing.T) {
 	require.Contains(t, text, "bin=tocsin")
 	require.NotContains(t, text, "hidden")
 	require.Regexp(t, `(?m)^warm rate, events/s .* 0.750 \(0.750–0.750\) +3 +4$`, text)
-	require.NotContains(t, text, "first commit", "not measured")
+	require.NotContains(t, text, "broker", "not measured")
 	require.NotContains(t, report.Text((&options{began: o.began}).result(samples[:2])), "streams")
 }
 

@@ -13,7 +13,7 @@ import (
 // measured is a metric with where it comes from.
 type measured struct {
 	report.Metric
-	value func(*sample) float64 // 0: not measured, but of metrics that are neither way better
+	value func(*sample) float64 // 0: not measured, where one way is better
 }
 
 // metrics are all that a run gives, in the order in which they are shown.
@@ -37,7 +37,7 @@ func metrics() []measured {
 		{higher("warm rate"), (*sample).warm},
 		{lower("broker CPU", "s/million"), (*sample).brokerPerMillion},
 		{report.Metric{Name: "peak RSS", Unit: "MiB", Better: report.Lower}, (*sample).megabytes},
-		{lower("first commit", "s"), func(s *sample) float64 { return s.First.Seconds() }},
+		{neither("first commit", "s"), func(s *sample) float64 { return s.First.Seconds() }},
 		{neither("events", ""), func(s *sample) float64 { return float64(s.Events) }},
 		{neither("seconds", ""), func(s *sample) float64 { return s.Total.Seconds() }},
 		{neither("other cores", ""), (*sample).disturbed},

@@ -7,20 +7,26 @@ import (
 	"slices"
 )
 
-// noise is the probability below which a difference is not taken for chance.
-const noise = 0.05
+// A difference as large is chance alone with probability p. From noise on it is taken for that; below sure it is not;
+// between them it may be either, for a comparison judges a dozen figures at once.
+const (
+	noise = 0.05
+	sure  = 0.01
+)
 
 // Verdict is what can be said of a change.
 type Verdict string
 
 // The verdicts.
 const (
-	BetterNow Verdict = "better"
-	WorseNow  Verdict = "worse"
-	NoChange  Verdict = "no change beyond noise"
-	TooFew    Verdict = "too few runs to tell"
-	OnlyInA   Verdict = "only in A"
-	OnlyInB   Verdict = "only in B"
+	BetterNow     Verdict = "better"
+	WorseNow      Verdict = "worse"
+	PerhapsBetter Verdict = "perhaps better"
+	PerhapsWorse  Verdict = "perhaps worse"
+	NoChange      Verdict = "no change beyond noise"
+	TooFew        Verdict = "too few runs to tell"
+	OnlyInA       Verdict = "only in A"
+	OnlyInB       Verdict = "only in B"
 )
 
 // Comparison is what two results say about each other.
@@ -101,16 +107,20 @@ func changeOf(a, b *Result, q quantity, g group) (Change, bool) {
 		return c, true
 	}
 	c.P, c.leastP = rankTest(valuesA, valuesB), smallestP(len(valuesA), len(valuesB))
-	lower := rankedLower(valuesB, valuesA)
+	better := rankedLower(valuesB, valuesA) == (q.Better == Lower)
 	switch {
 	case c.leastP >= noise:
 		c.Verdict = TooFew
 	case c.P >= noise:
 		c.Verdict = NoChange
-	case lower == (q.Better == Lower):
+	case better && c.P < sure:
 		c.Verdict = BetterNow
-	default:
+	case better:
+		c.Verdict = PerhapsBetter
+	case c.P < sure:
 		c.Verdict = WorseNow
+	default:
+		c.Verdict = PerhapsWorse
 	}
 	return c, true
 }

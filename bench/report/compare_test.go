@@ -57,6 +57,16 @@ func TestCompareClearChange(t *testing.T) {
 	require.Equal(t, WorseNow, find(t, back, "CPU", "job").Verdict)
 }
 
+// Four runs on each side are enough for a suspicion.
+func TestComparePerhaps(t *testing.T) {
+	c, err := Compare(runs(4, 1.2, 1), runs(4, 1, 1))
+	require.NoError(t, err)
+	require.Equal(t, PerhapsBetter, find(t, c, "CPU", "job").Verdict)
+	c, err = Compare(c.B, c.A)
+	require.NoError(t, err)
+	require.Equal(t, PerhapsWorse, find(t, c, "rate", "job").Verdict)
+}
+
 func TestCompareNoChange(t *testing.T) {
 	c, err := Compare(runs(5, 1.2, 1), runs(6, 1.2, 2))
 	require.NoError(t, err)

@@ -55,7 +55,7 @@ func (c *Change) words() string {
 	switch {
 	case c.Verdict == TooFew:
 		text += fmt.Sprintf(": p can not be below %.2f", c.leastP)
-	case c.MayBeMachine && (c.Verdict == BetterNow || c.Verdict == WorseNow):
+	case c.MayBeMachine && c.P < noise:
 		text += ", or the machine is another"
 	}
 	return text
@@ -63,10 +63,10 @@ func (c *Change) words() string {
 
 func (c *Comparison) footnotes(b *strings.Builder, judged int, unscaled bool) {
 	fmt.Fprintf(b, "\nA and B: median (low–high). p: how often chance alone would divide these runs so unevenly (exact "+
-		"rank test, two-sided); a change is one below %.2f.\n", noise)
+		"rank test, two-sided); below %.2f perhaps a change, below %.2f one.\n", noise, sure)
 	if judged > 1 {
-		fmt.Fprintf(b, "Of %d figures judged, chance alone would call %.1f changed: believe what repeats.\n", judged,
-			noise*float64(judged))
+		fmt.Fprintf(b, "Of %d figures judged, chance alone would take %.1f below %.2f: believe what repeats.\n", judged,
+			noise*float64(judged), noise)
 	}
 	for i := range c.Changes {
 		if c.Changes[i].Scaled {

@@ -139,6 +139,7 @@ func TestReadRefuses(t *testing.T) {
 		"commit":    {`"01234567`, `"../34567`, "hexadecimal"},
 		"scenario":  {`"throughput"`, `"../up"`, "lower-case letters"},
 		"metric":    {`"stolen": 0.01`, `"stolem": 0.01`, `sample 3: value "stolem": no such metric`},
+		"figure":    {`"rate": 348000`, `"rate": 1e300`, "value rate: 1e+300 is no figure"},
 		"better":    {`"neither"`, `"both"`, `metric stolen: better "both"`},
 		"escape":    {`"streams"`, `"\u001b[2J"`, "printable"},
 		"text":      {`{`, `[`, "read result"},
@@ -167,7 +168,7 @@ func FuzzRead(f *testing.F) {
 		require.NoError(t, HTML(io.Discard, r))
 		if c, err := Compare(r, r); err == nil {
 			for _, change := range c.Changes {
-				require.NotContains(t, []Verdict{BetterNow, WorseNow}, change.Verdict)
+				require.True(t, change.P >= noise, change.Verdict)
 			}
 		}
 	})
@@ -198,6 +199,23 @@ func TestReadMachine(t *testing.T) {
 	require.Equal(t, "6.1.0", m.Kernel)
 	require.Positive(t, m.Cores)
 	require.Empty(t, ReadMachine(fstest.MapFS{}).CPU)
+}
+
+// Plots of any figures have ticks, and not too many.
+func TestScales(t *testing.T) {
+	values := []float64{-1e15, -3, 0, 5e-324, 1e-300, 1e-9, 1e-8, 0.3, 1, 7, 31, 999, 1e15}
+	for _, low := range values {
+		for _, high := range values {
+			if low > high {
+				continue
+			}
+			for _, s := range []scale{linear(low, high, 0, 100), wide(low, high, 0, 100)} {
+				require.LessOrEqual(t, len(s.ticks()), 30, s)
+				require.NotEmpty(t, s.ticks(), s)
+				require.True(t, s.at(low) >= 0 && s.at(low) <= s.at(high) && s.at(high) <= 100, s)
+			}
+		}
+	}
 }
 
 func TestSpread(t *testing.T) {

@@ -12,11 +12,14 @@ type scale struct {
 	log       bool
 }
 
+// least is a difference too small to be drawn: steps between ticks must not become nothing.
+const least = 1e-9
+
 // linear begins at zero, so that lengths can be compared by eye, unless there are values below.
 func linear(low, high, from, to float64) scale {
 	low, high = min(low, 0), max(high, 0)
-	if low == high {
-		high = 1
+	if high-low < least {
+		high = low + 1
 	}
 	return scale{low: low, high: high + (high-low)*0.04, from: from, to: to}
 }
@@ -24,7 +27,7 @@ func linear(low, high, from, to float64) scale {
 // wide is logarithmic where the values lie further apart than a line shows, else linear.
 func wide(low, high, from, to float64) scale {
 	const far = 30
-	if low <= 0 || high < far*low {
+	if low < least || high < far*low {
 		return linear(low, high, from, to)
 	}
 	return scale{low: low / 1.2, high: high * 1.2, from: from, to: to, log: true}

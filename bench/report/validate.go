@@ -96,7 +96,7 @@ func (r *Result) checkSample(s *Sample, known map[string]bool) error {
 			return fmt.Errorf("value %q: no such metric", name)
 		}
 		if !finite(v) {
-			return fmt.Errorf("value %s: %v is no figure", name, v)
+			return fmt.Errorf("value %s: %v is no figure up to 1e15", name, v)
 		}
 	}
 	last := 0.0
@@ -109,7 +109,8 @@ func (r *Result) checkSample(s *Sample, known map[string]bool) error {
 	return nil
 }
 
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+// finite also refuses what no measurement gives and plots and tables would choke on.
+func finite(v float64) bool { return math.Abs(v) <= 1e15 } // false of what is no number
 
 // printable keeps what steers a terminal out of what is shown on one.
 func printable(s string) bool {
