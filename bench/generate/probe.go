@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Probes are principals of their own who are denied something three times, which is one alert of unauthorized-access and
-// nothing else, at the third record. The stream is cut into blocks of Config.ProbeEvery records; the first, second and
-// last third of a block have one record each, at a place drawn by lot so that nothing periodic can fall into step with
-// it: the first denial of the probe two lags later, the second of the probe one lag later, and the third of the probe
-// with the block's number. Hence the probes of the first two lags are left out.
+// Probes are principals of their own who are denied something three times, which is one alert of unauthorized-access
+// and nothing else, at the third record. The stream is cut into blocks of Config.ProbeEvery records; the first, second
+// and last third of a block have one record each, at a place drawn by lot so that nothing periodic can fall into step
+// with it: the first denial of the probe two lags later, the second of the probe one lag later, and the third of the
+// probe with the block's number. Hence the probes of the first two lags are left out.
 
 const (
 	probeSteps = 3           // the threshold of unauthorized-access

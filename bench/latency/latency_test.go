@@ -94,6 +94,8 @@ func TestNotHeld(t *testing.T) {
 	require.Empty(t, made(5*time.Millisecond, 1400).notHeld())
 	require.Equal(t, "only 1000 events/s could be sent", made(time.Second, 0).notHeld())
 	require.Equal(t, "2.0 s worth of events waited at the end", made(0, 3000).notHeld())
+	require.Equal(t, "only 1000 events/s could be sent and 2.0 s worth of events waited at the end",
+		made(time.Second, 3000).notHeld())
 }
 
 func TestOptions(t *testing.T) {

@@ -36,13 +36,14 @@ func (u *usage) cores(of func(*reading) time.Duration) float64 {
 
 // notHeld says why the rate was not held; empty: it was.
 func (r *result) notHeld() string {
-	switch waits := float64(r.usage.end.waiting) / float64(r.rate); {
-	case r.sent() < 0.99*float64(r.rate):
-		return fmt.Sprintf("only %.0f events/s could be sent", r.sent())
-	case waits > 1:
-		return fmt.Sprintf("%.1f s worth of events waited at the end", waits)
+	var why []string
+	if r.sent() < 0.99*float64(r.rate) {
+		why = append(why, fmt.Sprintf("only %.0f events/s could be sent", r.sent()))
 	}
-	return ""
+	if waits := float64(r.usage.end.waiting) / float64(r.rate); waits > 1 {
+		why = append(why, fmt.Sprintf("%.1f s worth of events waited at the end", waits))
+	}
+	return strings.Join(why, " and ")
 }
 
 // text shows the result on a terminal.
