@@ -49,7 +49,7 @@ func start(ctx context.Context) error {
 	flag.IntVar(&o.rate, "rate", 20_000, "events a second")
 	flag.IntVar(&o.probes, "probes", 100, "events a second that make an alert and are measured")
 	flag.DurationVar(&o.duration, "duration", time.Minute, "how long is measured")
-	flag.DurationVar(&o.warm, "warm", 30*time.Second, "how long the same goes on before that: a broker of its own has\n"+
+	flag.DurationVar(&o.warm, "warm", time.Minute, "how long the same goes on before that: a broker of its own has\n"+
 		"to compile what it runs")
 	flag.IntVar(&o.partitions, "partitions", 8, "partitions of the topic")
 	flag.IntVar(&o.principals, "principals", 100_000, "principals of ordinary events")
