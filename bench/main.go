@@ -3,8 +3,8 @@
 //	go run ./bench compare A.json B.json     what changed from A to B beyond noise
 //	go run ./bench show FILE.json …          results as text
 //
-// It ends with 0, whatever has changed; with 1 where a result cannot be read or two cannot be compared; with 2 where it is
-// called wrongly.
+// It ends with 0, whatever has changed; with 1 where a result cannot be read or two cannot be compared; with 2 where it
+// is called wrongly.
 package main
 
 import (

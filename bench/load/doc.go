@@ -16,8 +16,8 @@
 // figures are those of the second half of the events.
 //
 // With -peer streams each round has a third run (C), of the Kafka Streams program in bench/peers/kstreams, measured in
-// the same way. Look at its warm figures, for a Java machine compiles during the first half. A run of the peer whose warm
-// rate is below 0.22 of the bare loop's in its round is marked void and left out of the ratios. With -check, job and peer
-// first run over a topic of their own without second deliveries, late, malformed or false events: the same rules and keys
-// must fire by both and by the oracle.
+// the same way. Look at its warm figures, for a Java machine compiles during the first half. A run of the peer whose
+// warm rate is below 0.22 of the bare loop's in its round is marked void and left out of the ratios. With -check, job
+// and peer first run over a topic of their own without second deliveries, late, malformed or false events: the same
+// rules and keys must fire by both and by the oracle.
 package main

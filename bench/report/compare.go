@@ -51,8 +51,8 @@ type Change struct {
 	leastP               float64 // that the test could give for so many runs; 0 where it was not made
 }
 
-// Compare says what changed from a to b, of the metrics that have a better way. Results of different scenarios, and those
-// whose metrics of one name mean different things, cannot be compared.
+// Compare says what changed from a to b, of the metrics that have a better way. Results of different scenarios, and
+// those whose metrics of one name mean different things, cannot be compared.
 func Compare(a, b *Result) (*Comparison, error) {
 	if a.Scenario != b.Scenario {
 		return nil, fmt.Errorf("compare: A is of scenario %s and B of %s", a.Scenario, b.Scenario)

@@ -62,8 +62,8 @@ func (r *Result) sweeps() (plots []linePlot) {
 	return plots
 }
 
-// percentiles is the plot of the latencies; nil where there are none. Its axis spreads what lies near 100 %: 99 stands as
-// far from 90 as 90 from 0, and the longest at the end.
+// percentiles is the plot of the latencies; nil where there are none. Its axis spreads what lies near 100 %: 99 stands
+// as far from 90 as 90 from 0, and the longest at the end.
 func (r *Result) percentiles() *linePlot {
 	percents := r.percents()
 	if len(percents) == 0 {
@@ -118,8 +118,8 @@ func draw(title, xTitle string, x scale, xTicks []tick, courses []course) linePl
 	}
 	y := wide(low, high, base, top)
 	p := linePlot{Title: title, XTitle: xTitle, Width: pixel(plotWidth), Height: pixel(height), Left: pixel(plotLeft),
-		Right: pixel(x.to), Base: pixel(base), TickEnd: pixel(base + 5), TickLabel: pixel(base + 20), XTitleY: pixel(base + 40),
-		LabelX: pixel(x.to + 8), XTicks: xTicks, YTicks: y.ticks()}
+		Right: pixel(x.to), Base: pixel(base), TickEnd: pixel(base + 5), TickLabel: pixel(base + 20),
+		XTitleY: pixel(base + 40), LabelX: pixel(x.to + 8), XTicks: xTicks, YTicks: y.ticks()}
 	ends := labelPlaces(courses, y)
 	for n, c := range courses {
 		l := line{Label: c.label, Class: c.class, LabelY: pixel(ends[n])}

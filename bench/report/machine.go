@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ReadMachine says what this machine is, from Linux's /proc, which is given as a file system. What cannot be found there
-// stays unknown.
+// ReadMachine says what this machine is, from Linux's /proc, which is given as a file system. What cannot be found
+// there stays unknown.
 func ReadMachine(proc fs.FS) Machine {
 	m := Machine{Cores: runtime.NumCPU(), Go: runtime.Version()}
 	if b, err := fs.ReadFile(proc, "cpuinfo"); err == nil {

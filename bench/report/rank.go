@@ -9,8 +9,8 @@ import (
 const exactUpTo = 80
 
 // rankTest is the two-sided Wilcoxon rank sum (Mann–Whitney) test: the probability that values which differ by chance
-// alone are sorted onto the two sides at least as unevenly as these. It is exact, ties included: the share of all ways to
-// choose the first side among the values. It assumes nothing about how they are distributed, but that runs do not
+// alone are sorted onto the two sides at least as unevenly as these. It is exact, ties included: the share of all ways
+// to choose the first side among the values. It assumes nothing about how they are distributed, but that runs do not
 // influence each other.
 func rankTest(a, b []float64) float64 {
 	ranks, sum := doubledRanks(a, b)
@@ -48,8 +48,8 @@ func rankTest(a, b []float64) float64 {
 	return uneven / every
 }
 
-// doubledRanks are twice the ranks of all values, so that the mean ranks of ties are whole, and twice the rank sum of the
-// first side.
+// doubledRanks are twice the ranks of all values, so that the mean ranks of ties are whole, and twice the rank sum of
+// the first side.
 func doubledRanks(a, b []float64) (ranks []int, sum int) {
 	both := slices.Concat(a, b)
 	slices.Sort(both)

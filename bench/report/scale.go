@@ -44,8 +44,8 @@ func (s scale) at(v float64) float64 {
 // tick is a mark on an axis.
 type tick struct{ At, Label string }
 
-// ticks are round values that lie on the scale: about five of a linear one; of a logarithmic one powers of ten, and 2 and
-// 5 between them where there are few.
+// ticks are round values that lie on the scale: about five of a linear one; of a logarithmic one powers of ten, and 2
+// and 5 between them where there are few.
 func (s scale) ticks() (ticks []tick) {
 	add := func(v float64) {
 		if v >= s.low-1e-9*math.Abs(s.low) && v <= s.high {

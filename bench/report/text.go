@@ -34,7 +34,8 @@ func Text(r *Result) string {
 	return b.String()
 }
 
-// table has a row for each metric and, in a sweep, value of the parameter, and a column for each kind and pair of kinds.
+// table has a row for each metric and, in a sweep, value of the parameter, and a column for each kind and pair of
+// kinds.
 func (s *summary) table(parameter *Axis) table {
 	t := table{left: 1}
 	head := []string{"median (low–high)"}
