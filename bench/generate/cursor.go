@@ -36,6 +36,15 @@ func (g *Generator) Cursor() *Cursor {
 
 // At makes record i, 0 ≤ i < Records, in rec, whose memory it reuses. Class.Offset is left 0.
 func (c *Cursor) At(i int, rec *Record) {
+	e := c.write(i, rec)
+	rec.Class = c.class(&e)
+	rec.Class.Timestamp = rec.Timestamp
+}
+
+// Write makes record i as At does, but leaves Class as it was: for those who send records and do not look at them.
+func (c *Cursor) Write(i int, rec *Record) { c.write(i, rec) }
+
+func (c *Cursor) write(i int, rec *Record) event {
 	e := c.g.slot(i, true)
 	if c.g.cfg.Secret == nil && (e.signing == signed || e.signing == forged || e.signing == unchecked) {
 		e.signing = hashed // nobody has a key: then verification has none to compare with either
@@ -50,8 +59,7 @@ func (c *Cursor) At(i int, rec *Record) {
 	}
 	rec.Key = append(append(append(rec.Key[:0], e.org...), '/'), who...)
 	rec.Value = c.value(rec.Value[:0], &e)
-	rec.Class = c.class(&e)
-	rec.Class.Timestamp = rec.Timestamp
+	return e
 }
 
 // class is the answer key of an event whose canonical text was just made.

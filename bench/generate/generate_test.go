@@ -30,6 +30,9 @@ func TestRecordsAreAFunctionOfTheirPlace(t *testing.T) {
 		cb.At(19_999-i, &y)
 		cb.At(i, &y)
 		require.Equal(t, x, y)
+		other := Record{Class: x.Class}
+		cb.Write(i, &other)
+		require.Equal(t, x, other)
 	}
 }
 

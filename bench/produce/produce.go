@@ -92,7 +92,7 @@ func Stream(ctx context.Context, g *generate.Generator, cfg Config) (Result, err
 				return w.result, err
 			}
 		}
-		c.At(i, &rec)
+		c.Write(i, &rec)
 		w.send(ctx, generate.Partition(rec.Key, cfg.Partitions), &rec, nil)
 		if cfg.Progress != nil && i%50_000 == 0 {
 			cfg.Progress(i - cfg.From)
