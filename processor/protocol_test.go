@@ -163,6 +163,60 @@ func TestAbortGivesBackWhatWasPolled(t *testing.T) {
 	require.NoError(t, x.stop())
 }
 
+// pendingOffset commits an input offset of partition 0 in a transaction of somebody who is no member. The transaction is
+// left open.
+func (e *env) pendingOffset(next int64) *kgo.Client {
+	e.t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(e.addrs...), kgo.TransactionalID("hung-one"),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionTimeout(time.Minute))
+	require.NoError(e.t, err)
+	require.NoError(e.t, cl.BeginTransaction())
+	record := &kgo.Record{Topic: e.names.Seals, Key: []byte("x"), Value: []byte("x")}
+	require.NoError(e.t, cl.ProduceSync(e.t.Context(), record).FirstErr())
+	listed, err := e.adm.ListTopics(e.t.Context(), e.names.Input)
+	require.NoError(e.t, err)
+	s := &session{cl: cl, group: "test", txnID: "hung-one", generation: -1, input: e.names.Input,
+		inputID: listed[e.names.Input].ID}
+	require.NoError(e.t, s.commitOffsets(e.t.Context(), []offset{{partition: 0, next: next, epoch: -1}}))
+	return cl
+}
+
+// A process that was held up after it had read the offset finds a state that is ahead of it: somebody else has had the
+// partition meanwhile. That is no offset that was moved back, and the partition does not stop.
+func TestOffsetOfBefore(t *testing.T) {
+	e := newEnv(t, 1)
+	x := e.start(t.TempDir(), nil)
+	e.sendMany(0, 60)
+	e.drain()
+	require.NoError(t, x.stop())
+	e.leave()
+	e.moveOffset(0, 20)
+
+	// The offset is put right between the reading of it and that of the changelog.
+	var once sync.Once
+	read, goOn := make(chan struct{}), make(chan struct{})
+	y := e.start(x.dir, func(c *Config) {
+		c.Probe = func(point Point, _ int32) {
+			if point == PointOffsetRead {
+				once.Do(func() {
+					close(read)
+					<-goOn
+				})
+			}
+		}
+	})
+	<-read
+	meanwhile := e.pendingOffset(60)
+	defer meanwhile.Close()
+	require.NoError(t, meanwhile.EndTransaction(t.Context(), kgo.TryCommit))
+	close(goOn)
+	y.waitRunning(1)
+	e.sendMany(60, 10)
+	e.drain()
+	e.requireExact()
+	require.NoError(t, y.stop())
+}
+
 // Offsets that a transaction has pending are not read past: what it commits may be in the changelog by the time that is
 // read. The restore waits and names the transaction.
 func TestPendingOffsetsAreWaitedFor(t *testing.T) {
@@ -172,17 +226,8 @@ func TestPendingOffsetsAreWaitedFor(t *testing.T) {
 	e.drain()
 	require.NoError(t, x.stop())
 	e.leave()
-	hung, err := kgo.NewClient(kgo.SeedBrokers(e.addrs...), kgo.TransactionalID("hung-one"),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionTimeout(time.Minute))
-	require.NoError(t, err)
+	hung := e.pendingOffset(7)
 	defer hung.Close()
-	require.NoError(t, hung.BeginTransaction())
-	require.NoError(t, hung.ProduceSync(t.Context(), &kgo.Record{Topic: e.names.Alerts, Value: []byte("x")}).FirstErr())
-	listed, err := e.adm.ListTopics(t.Context(), e.names.Input)
-	require.NoError(t, err)
-	s := &session{cl: hung, group: "test", txnID: "hung-one", generation: -1, input: e.names.Input,
-		inputID: listed[e.names.Input].ID}
-	require.NoError(t, s.commitOffsets(t.Context(), []offset{{partition: 0, next: 7, epoch: -1}}))
 
 	y := e.start(x.dir, func(c *Config) { c.StallAfter = 300 * time.Millisecond })
 	var p PartitionHealth

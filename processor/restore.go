@@ -25,7 +25,7 @@ const (
 //  2. the group's stable offset: no transaction has offsets pending for the partition
 //  3. the changelog's high watermark, after 2: everything of the transaction that committed that offset is below it
 //  4. read to there, from the stored position or from the start
-//  5. the seal must name the offset of 2
+//  5. the seal must name the offset of 2, unless that has moved since
 //
 // What may pass by itself (a broker is away, a transaction is open) is tried again; what needs an operator stops the
 // partition.
@@ -97,7 +97,7 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 	}
 	committed := at
 	if err := checkSeal(part.id, &pos.Seal, committed.next, p.cluster.inputID, p.cluster.partitions); err != nil {
-		return err
+		return w.sameOffset(ctx, part.id, committed, err)
 	}
 	if err := w.checkCount(ctx, part.id, &pos.Seal); err != nil {
 		return err
@@ -115,6 +115,21 @@ func (w *worker) restoreOnce(ctx context.Context, part *partition) error {
 	}
 	p.config.at(PointBuilt, part.id)
 	return nil
+}
+
+// sameOffset returns what checkSeal said, if the group's offset is still the one that it was told. A process that was
+// held up for longer than its session compares the offset of then with a changelog that another member has written on
+// to: that is no stop, and when the restore is tried again the partition is usually gone.
+func (w *worker) sameOffset(ctx context.Context, partition int32, told position, said error) error {
+	now, err := w.stableOffset(ctx, w.proc.config.Topics.Input, partition)
+	if err != nil {
+		return fmt.Errorf("read the offset again (%v): %w", said, err) //nolint:errorlint // said would stop the partition
+	}
+	if now.next != told.next {
+		return fmt.Errorf("the group's offset has moved from %d to %d while the state was restored: another member has or "+
+			"had the partition", told.next, now.next)
+	}
+	return said
 }
 
 // firstLag notes how far the partition is behind before anything of it is read: a partition without records would

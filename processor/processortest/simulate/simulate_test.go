@@ -165,7 +165,12 @@ func afterPatience(do func()) (stop func()) {
 // bubble lists the other goroutines of the caller's bubble.
 func bubble() (others []string) {
 	stacks := make([]byte, 1<<20)
-	all := strings.Split(string(stacks[:runtime.Stack(stacks, true)]), "\n\n")
+	n := runtime.Stack(stacks, true)
+	for n == len(stacks) { // cut off: the other bubbles have many goroutines
+		stacks = make([]byte, 2*n)
+		n = runtime.Stack(stacks, true)
+	}
+	all := strings.Split(string(stacks[:n]), "\n\n")
 	_, mine, ok := strings.Cut(strings.SplitN(all[0], "]", 2)[0], "synctest bubble ")
 	for _, s := range all[1:] {
 		_, theirs, in := strings.Cut(strings.SplitN(s, "]", 2)[0], "synctest bubble ")
