@@ -58,7 +58,7 @@ func start(ctx context.Context) error {
 	flag.IntVar(&o.records, "records", 2_000_000, "events in the topic")
 	flag.IntVar(&o.principals, "principals", 100_000, "principals")
 	flag.IntVar(&o.rounds, "rounds", 2, "runs of each kind, in turn")
-	flag.IntVar(&o.warm, "warm", 1, "runs of the job that are not measured, before the rounds: a broker of its own runs\n"+
+	flag.IntVar(&o.warm, "warm", 4, "runs of the job that are not measured, before the rounds: a broker of its own runs\n"+
 		"compiled through only after some 20 million events of the job")
 	flag.IntVar(&o.workers, "workers", 4, "sessions of the bare loop")
 	flag.IntVar(&o.jobWorkers, "job-workers", 0, "workers of the job; 0: its own choice")
