@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// poolBytes bounds what a client's pool keeps: about what is fetched while a transaction is worked on.
+// poolBytes bounds what a client's pool keeps: about what lies between being fetched and being judged.
 const poolBytes = 6 << 20
 
 // pool keeps the memory of fetched batches for the next ones: without it, decompressed input is most of what the

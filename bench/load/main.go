@@ -138,7 +138,7 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 		written.Elapsed.Round(time.Millisecond), float64(written.Records)/written.Elapsed.Seconds())
 
 	// A new cluster makes its coordinators' topics at first use, and a Java machine compiles what it runs often: what is
-	// measured comes after a run of each kind.
+	// measured comes after runs of each kind.
 	warm := settings{Kind: "bare", Brokers: brokers, App: name + "-warm", Input: input, Key: string(cfg.Secret),
 		Workers: o.workers, CloseAfter: 100 * time.Millisecond, BrokerPID: pid}
 	if _, err := measure(ctx, warm, "", o.stall); err != nil {
@@ -189,12 +189,12 @@ func (o *options) show(samples []sample) error {
 	return err
 }
 
-// warmUp runs each kind once, but for the bare loop, and the job as often as was asked for.
+// warmUp runs the job as often as was asked for and the peer once; the bare loop has run.
 func (o *options) warmUp(ctx context.Context, g *generate.Generator, s settings, name string) error {
 	for _, kind := range o.kinds() {
 		times := 1
 		switch kind {
-		case "bare": // it was the first
+		case "bare":
 			continue
 		case "job", kindOther:
 			times = o.warm
