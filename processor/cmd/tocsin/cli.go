@@ -20,6 +20,8 @@ type environment struct {
 	environ                        []string
 	now                            func() time.Time
 	stdoutTerminal, stderrTerminal bool
+	columns                        int    // of the terminal; 0: not known
+	program                        string // as it was called, for commands to paste
 
 	global globals // as given on the command line
 }

@@ -22,6 +22,7 @@ func main() {
 	code := execute(ctx, os.Args[1:], environment{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), now: time.Now,
 		stdoutTerminal: isatty.IsTerminal(os.Stdout.Fd()), stderrTerminal: isatty.IsTerminal(os.Stderr.Fd()),
+		columns: terminalWidth(os.Stdout), program: os.Args[0],
 	})
 	stop()
 	os.Exit(code)
