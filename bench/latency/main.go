@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -13,21 +11,8 @@ import (
 	"time"
 
 	"tocsin/bench/run"
+	"tocsin/bench/steady"
 )
-
-// options are the command line.
-type options struct {
-	brokers, kafka, bin             string
-	rate, probes                    int // a second
-	partitions, principals, workers int
-	seed                            uint64
-	duration, warm, closeAfter      time.Duration
-	stall, calm                     time.Duration
-	set                             []string
-}
-
-// childEnv tells this program that it is the process to be measured, and what it has to do.
-const childEnv = "TOCSIN_LATENCY_CHILD"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -40,75 +25,53 @@ func main() {
 }
 
 func start(ctx context.Context) error {
-	if text := os.Getenv(childEnv); text != "" {
-		return child(ctx, text)
+	if is, err := steady.Child(ctx); is {
+		return err
 	}
-	var o options
-	flag.StringVar(&o.brokers, "brokers", "", "a running cluster, host:port; empty: one of its own, see -kafka")
-	flag.StringVar(&o.kafka, "kafka", "real", "broker to start: real (Apache Kafka) or kfake (in this process)")
-	flag.StringVar(&o.bin, "bin", "", "the tocsin program to measure; empty: the processor in a process of this program")
-	flag.IntVar(&o.rate, "rate", 20_000, "events a second")
-	flag.IntVar(&o.probes, "probes", 100, "events a second that make an alert and are measured")
-	flag.DurationVar(&o.duration, "duration", time.Minute, "how long is measured")
-	flag.DurationVar(&o.warm, "warm", time.Minute, "how long the same goes on before that: a broker of its own has\n"+
+	var c steady.Config
+	brokers := flag.String("brokers", "", "a running cluster, host:port; empty: one of its own, see -kafka")
+	kafka := flag.String("kafka", "real", "broker to start: real (Apache Kafka) or kfake (in this process)")
+	peer := flag.String("peer", "", "streams: measure the Kafka Streams program instead (see bench/README.md)")
+	flag.StringVar(&c.Bin, "bin", "", "the tocsin program to measure; empty: the processor in a process of this program")
+	flag.IntVar(&c.Rate, "rate", 20_000, "events a second")
+	flag.IntVar(&c.Probes, "probes", 100, "events a second that make an alert and are measured")
+	flag.DurationVar(&c.Duration, "duration", time.Minute, "how long is measured")
+	flag.DurationVar(&c.Warm, "warm", time.Minute, "how long the same goes on before that: a broker of its own has\n"+
 		"to compile what it runs")
-	flag.IntVar(&o.partitions, "partitions", 8, "partitions of the topic")
-	flag.IntVar(&o.principals, "principals", 100_000, "principals of ordinary events")
-	flag.IntVar(&o.workers, "workers", 0, "workers of the processor; 0: its own choice")
-	flag.DurationVar(&o.closeAfter, "transaction", 100*time.Millisecond, "how long a transaction is open")
-	flag.Uint64Var(&o.seed, "seed", 1, "seed of the events")
-	flag.DurationVar(&o.stall, "stall", 30*time.Second, "give up when no alert comes for this long after the last event")
-	flag.DurationVar(&o.calm, "calm", 20*time.Second, "wait at most this long before the run for a machine that is idle")
+	flag.IntVar(&c.Partitions, "partitions", 8, "partitions of the topic")
+	flag.IntVar(&c.Principals, "principals", 100_000, "principals of ordinary events")
+	flag.IntVar(&c.Workers, "workers", 0, "workers of the processor; 0: its own choice")
+	flag.DurationVar(&c.CloseAfter, "transaction", 100*time.Millisecond, "how long a transaction is open")
+	flag.Uint64Var(&c.Seed, "seed", 1, "seed of the events")
+	flag.DurationVar(&c.Stall, "stall", 30*time.Second, "give up when no alert comes for this long after the last event")
+	flag.DurationVar(&c.Calm, "calm", 20*time.Second, "wait at most this long before the run for a machine that is idle")
 	flag.Func("set", "a setting of the processor, KEY=VALUE; can be repeated", func(s string) error {
-		o.set = append(o.set, s)
+		c.Set = append(c.Set, s)
+		return nil
+	})
+	flag.Func("peer-set", "a setting of Kafka Streams, KEY=VALUE; can be repeated", func(s string) error {
+		c.PeerSet = append(c.PeerSet, s)
 		return nil
 	})
 	flag.Parse()
-	if err := o.check(); err != nil {
+	if c.Streams = *peer == "streams"; !c.Streams && *peer != "" {
+		return fmt.Errorf("-peer %q: only streams is known", *peer)
+	}
+	if err := c.Check(); err != nil {
 		return err
 	}
 	// What this process uses is taken from what is measured on the same machine.
 	debug.SetGCPercent(400)
-	cluster, err := run.StartCluster(ctx, o.brokers, o.kafka)
+	cluster, err := run.StartCluster(ctx, *brokers, *kafka)
 	if err != nil {
 		return err
 	}
 	defer cluster.Close()
-	r, err := o.measure(ctx, cluster)
-	if r.complete {
-		if _, err := os.Stdout.WriteString(r.text()); err != nil {
+	r, err := steady.Measure(ctx, cluster, c)
+	if r.Complete {
+		if _, err := os.Stdout.WriteString(r.Text()); err != nil {
 			return err
 		}
 	}
 	return err
-}
-
-// child is the measured process.
-func child(ctx context.Context, text string) error {
-	var p run.Processor
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
-		return fmt.Errorf("settings: %w", err)
-	}
-	// What tells this program what it is, is no setting of the processor.
-	if err := os.Unsetenv(childEnv); err != nil {
-		return err
-	}
-	return p.Run(ctx)
-}
-
-// limit is the longest run: the times of its events must fit into a day (see [day]).
-const limit = 4 * time.Hour
-
-func (o *options) check() error {
-	switch {
-	case o.rate <= 0 || o.partitions <= 0 || o.principals <= 0:
-		return errors.New("-rate, -partitions and -principals must be positive")
-	case o.probes <= 0 || o.rate/o.probes < 3:
-		return fmt.Errorf("-probes %d: at least 1, and at most a third of the rate, for each takes three events", o.probes)
-	case o.warm < 3*time.Second:
-		return errors.New("-warm: at least 3s, for a probe is led in over two")
-	case o.duration < time.Second || o.warm+o.duration > limit:
-		return fmt.Errorf("-duration: at least 1s, and with -warm at most %s", limit)
-	}
-	return nil
 }

@@ -9,11 +9,13 @@ import (
 	"tocsin/bench/collect"
 	"tocsin/bench/compare"
 	"tocsin/bench/generate"
+	"tocsin/bench/run"
+	"tocsin/bench/throughput"
 	"tocsin/processor/detect"
 )
 
 // check compares what a job has written with the oracle.
-func check(ctx context.Context, g *generate.Generator, s settings, partitions int32) error {
+func check(ctx context.Context, g *generate.Generator, s throughput.Settings, partitions int32) error {
 	want, err := g.Expect(g.Records(), partitions, true)
 	if err != nil {
 		return err
@@ -22,11 +24,11 @@ func check(ctx context.Context, g *generate.Generator, s settings, partitions in
 	if err != nil {
 		return err
 	}
-	alerts, err := collect.Alerts(ctx, reach(s.Brokers), s.alerts())
+	alerts, err := collect.Alerts(ctx, run.Reach(s.Brokers), s.Processor().Alerts())
 	if err != nil {
 		return err
 	}
-	letters, err := collect.DeadLetters(ctx, reach(s.Brokers), s.deadLetters())
+	letters, err := collect.DeadLetters(ctx, run.Reach(s.Brokers), s.Processor().DeadLetters())
 	if err != nil {
 		return err
 	}

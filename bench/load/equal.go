@@ -14,7 +14,8 @@ import (
 
 	"tocsin/bench/collect"
 	"tocsin/bench/generate"
-	"tocsin/bench/produce"
+	"tocsin/bench/run"
+	"tocsin/bench/throughput"
 	"tocsin/processor/processortest/oracle"
 )
 
@@ -31,7 +32,7 @@ func (f firing) String() string {
 // equal runs the job and the peer over a topic of its own and compares which keys fire, with each other and with the
 // oracle. In that topic nothing comes twice, late, in the future, malformed or with a wrong hash, which the peer does
 // not look at or does not make alerts of; the order is the producers' own, up to a second and a half off.
-func (o *options) equal(ctx context.Context, s settings) error {
+func (o *options) equal(ctx context.Context, s throughput.Settings) error {
 	cfg := generate.Default(min(o.records, equalRecords))
 	cfg.Seed, cfg.Principals = o.seed, int64(o.principals)
 	cfg.Duplicates, cfg.Disorder, cfg.Late, cfg.Future, cfg.Ahead, cfg.Malformed = 0, 0, 0, 0, 0, 0
@@ -42,12 +43,10 @@ func (o *options) equal(ctx context.Context, s settings) error {
 	}
 	run := s.App
 	s.Input = run + "-events"
-	if err := produce.CreateTopic(ctx, reach(s.Brokers), s.Input, int32(o.partitions)); err != nil {
-		return err
-	}
-	defer func() { _ = produce.DeleteTopic(context.WithoutCancel(ctx), reach(s.Brokers), s.Input) }()
-	if _, err := produce.Stream(ctx, g, produce.Config{Kafka: reach(s.Brokers), Topic: s.Input, To: g.Records(),
-		Partitions: int32(o.partitions), Ticks: true}); err != nil {
+	in := &throughput.Input{Brokers: s.Brokers, Topic: s.Input, Stream: g, Partitions: o.partitions, Ticks: true,
+		Progress: os.Stderr}
+	defer in.Delete(ctx)
+	if err := in.Fill(ctx, g.Records()); err != nil {
 		return err
 	}
 	want, err := expectedFirings(g, int32(o.partitions))
@@ -55,7 +54,7 @@ func (o *options) equal(ctx context.Context, s settings) error {
 		return err
 	}
 	var differences []error
-	for _, kind := range []string{"job", kindStreams} {
+	for _, kind := range []string{throughput.Job, throughput.Streams} {
 		s.Kind, s.App = kind, run+"-"+kind
 		if _, err := o.one(ctx, g, s); err != nil {
 			return err
@@ -97,9 +96,9 @@ func expectedFirings(g *generate.Generator, partitions int32) (map[firing]bool, 
 }
 
 // firings reads an alerts topic: both programs write rule, organization and group alike.
-func firings(ctx context.Context, s settings) (map[firing]bool, error) {
+func firings(ctx context.Context, s throughput.Settings) (map[firing]bool, error) {
 	found := map[firing]bool{}
-	err := collect.Records(ctx, reach(s.Brokers), s.alerts(), func(r *kgo.Record) error {
+	err := collect.Records(ctx, run.Reach(s.Brokers), s.Processor().Alerts(), func(r *kgo.Record) error {
 		var alert struct {
 			Rule struct {
 				ID string `json:"id"`

@@ -14,11 +14,13 @@ import (
 	"tocsin/bench/generate"
 	"tocsin/bench/produce"
 	"tocsin/bench/report"
+	"tocsin/bench/run"
+	"tocsin/bench/throughput"
 )
 
 // TestMain lets the test program be the measured process, as the load program is its own.
 func TestMain(m *testing.M) {
-	if os.Getenv(settingsEnv) == "" {
+	if !throughput.IsChild() {
 		os.Exit(m.Run())
 	}
 	main()
@@ -37,16 +39,16 @@ func TestMeasureJobAndBareLoop(t *testing.T) {
 	g, err := generate.New(cfg)
 	require.NoError(t, err)
 	const partitions = 3
-	require.NoError(t, produce.CreateTopic(ctx, reach(brokers), "in", partitions))
-	_, err = produce.Stream(ctx, g, produce.Config{Kafka: reach(brokers), Topic: "in", Partitions: partitions, To: 20_000,
+	require.NoError(t, produce.CreateTopic(ctx, run.Reach(brokers), "in", partitions))
+	_, err = produce.Stream(ctx, g, produce.Config{Kafka: run.Reach(brokers), Topic: "in", Partitions: partitions, To: 20_000,
 		Ticks: true})
 	require.NoError(t, err)
 
-	var samples []sample
+	var samples []throughput.Sample
 	for i, kind := range []string{"job", "bare", "job", "bare"} {
-		s := settings{Kind: kind, Brokers: brokers, App: fmt.Sprintf("load-test-%d", i), Input: "in", Key: string(cfg.Secret),
+		s := throughput.Settings{Kind: kind, Brokers: brokers, App: fmt.Sprintf("load-test-%d", i), Input: "in", Key: string(cfg.Secret),
 			Workers: 2, CloseAfter: 50 * time.Millisecond, Dir: t.TempDir()}
-		got, err := measure(ctx, s, "", 30*time.Second)
+		got, err := throughput.Measure(ctx, s, "", 30*time.Second)
 		require.NoError(t, err, kind)
 		require.EqualValues(t, 20_000+partitions, got.Events)
 		require.Positive(t, got.CPU)
@@ -64,15 +66,4 @@ func TestMeasureJobAndBareLoop(t *testing.T) {
 	written, err := filepath.Glob(filepath.Join(o.report, "throughput-*-unknown.*"))
 	require.NoError(t, err)
 	require.Len(t, written, 2)
-}
-
-// A process that ends by itself is reported at once, not waited for.
-func TestMeasureSaysWhenTheProcessEnds(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in"))
-	require.NoError(t, err)
-	defer cluster.Close()
-	_, err = measure(t.Context(), settings{Kind: "bare", Brokers: cluster.ListenAddrs(), App: "load-test", Input: "in",
-		Key: "too short", Workers: 1}, "", time.Minute)
-	// The empty topic is at its end from the start, so either the end or the exit comes first; both name the kind.
-	require.Error(t, err)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,9 +11,9 @@ import (
 	"time"
 
 	"tocsin/bench/generate"
-	"tocsin/bench/produce"
 	"tocsin/bench/report"
 	"tocsin/bench/run"
+	"tocsin/bench/throughput"
 )
 
 // options are the command line.
@@ -44,8 +43,8 @@ func main() {
 }
 
 func start(ctx context.Context) error {
-	if text := os.Getenv(settingsEnv); text != "" {
-		return child(ctx, text)
+	if is, err := throughput.Child(ctx); is {
+		return err
 	}
 	var o options
 	flag.StringVar(&o.brokers, "brokers", "", "a running cluster, host:port; empty: one of its own, see -kafka")
@@ -79,7 +78,7 @@ func start(ctx context.Context) error {
 		return nil
 	})
 	flag.Parse()
-	if o.peer != "" && o.peer != kindStreams || o.only == kindStreams && o.peer == "" {
+	if o.peer != "" && o.peer != throughput.Streams || o.only == throughput.Streams && o.peer == "" {
 		return fmt.Errorf("-peer %q: only streams is known, and -only streams needs it", o.peer)
 	}
 	if o.other != "" && (o.peer != "" || o.only != "") {
@@ -98,22 +97,6 @@ func start(ctx context.Context) error {
 	return o.measure(ctx, cluster.Brokers, cluster.PID)
 }
 
-// child is the measured process.
-func child(ctx context.Context, text string) error {
-	var s settings
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		return fmt.Errorf("settings: %w", err)
-	}
-	// A secret that the environment gives to the job is no setting of a load program's child.
-	if err := os.Unsetenv(settingsEnv); err != nil {
-		return err
-	}
-	if s.Kind == "bare" {
-		return bare(ctx, s)
-	}
-	return s.processor().Run(ctx)
-}
-
 func (o *options) measure(ctx context.Context, brokers []string, pid int) error {
 	cfg := generate.Default(o.records)
 	cfg.Seed, cfg.Principals = o.seed, int64(o.principals)
@@ -122,26 +105,18 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 		return err
 	}
 	name := fmt.Sprintf("load-%d", time.Now().Unix())
-	input := name + "-events"
-	if err := produce.CreateTopic(ctx, reach(brokers), input, int32(o.partitions)); err != nil {
+	in := &throughput.Input{Brokers: brokers, Topic: name + "-events", Stream: g, Partitions: o.partitions,
+		Ticks: o.check, Progress: os.Stderr}
+	defer in.Delete(ctx)
+	if err := in.Fill(ctx, g.Records()); err != nil {
 		return err
 	}
-	defer func() { _ = produce.DeleteTopic(context.WithoutCancel(ctx), reach(brokers), input) }()
-	written, err := produce.Stream(ctx, g, produce.Config{Kafka: reach(brokers), Topic: input, To: o.records,
-		Partitions: int32(o.partitions), Ticks: o.check, Progress: func(n int) {
-			fmt.Fprintf(os.Stderr, "\rproduced %d of %d ", n, o.records)
-		}})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(os.Stderr, "\rproduced %d records, %.0f MB, in %s (%.0f/s)\n", written.Records, float64(written.Bytes)/1e6,
-		written.Elapsed.Round(time.Millisecond), float64(written.Records)/written.Elapsed.Seconds())
 
 	// A new cluster makes its coordinators' topics at first use, and a Java machine compiles what it runs often: what is
 	// measured comes after runs of each kind.
-	warm := settings{Kind: "bare", Brokers: brokers, App: name + "-warm", Input: input, Key: string(cfg.Secret),
+	warm := throughput.Settings{Kind: throughput.Bare, Brokers: brokers, App: name + "-warm", Input: in.Topic, Key: string(cfg.Secret),
 		Workers: o.workers, CloseAfter: 100 * time.Millisecond, BrokerPID: pid}
-	if _, err := measure(ctx, warm, "", o.stall); err != nil {
+	if _, err := throughput.Measure(ctx, warm, "", o.stall); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
 	warm.JobWorkers, warm.Set, warm.PeerSet = o.jobWorkers, o.set, o.peerSet
@@ -155,7 +130,7 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 	if err := o.warmUp(ctx, g, warm, name); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
-	var samples []sample
+	var samples []throughput.Sample
 	for round := range o.rounds {
 		for _, kind := range o.kinds() {
 			s := warm
@@ -177,7 +152,7 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 }
 
 // show prints the result and, where asked for, writes it.
-func (o *options) show(samples []sample) error {
+func (o *options) show(samples []throughput.Sample) error {
 	r := o.result(samples)
 	if _, err := os.Stdout.WriteString(report.Text(r)); err != nil || o.report == "" {
 		return err
@@ -190,13 +165,13 @@ func (o *options) show(samples []sample) error {
 }
 
 // warmUp runs the job as often as was asked for and the peer once; the bare loop has run.
-func (o *options) warmUp(ctx context.Context, g *generate.Generator, s settings, name string) error {
+func (o *options) warmUp(ctx context.Context, g *generate.Generator, s throughput.Settings, name string) error {
 	for _, kind := range o.kinds() {
 		times := 1
 		switch kind {
-		case "bare":
+		case throughput.Bare:
 			continue
-		case "job", kindOther:
+		case throughput.Job, kindOther:
 			times = o.warm
 		}
 		for i := range times {
@@ -215,36 +190,36 @@ func (o *options) kinds() []string {
 	case o.only != "":
 		return []string{o.only}
 	case o.peer != "":
-		return []string{"job", "bare", o.peer}
+		return []string{throughput.Job, throughput.Bare, o.peer}
 	case o.other != "":
-		return []string{"job", kindOther, "bare"}
+		return []string{throughput.Job, kindOther, throughput.Bare}
 	}
-	return []string{"job", "bare"}
+	return []string{throughput.Job, throughput.Bare}
 }
 
 // kindOther is the job as another program does it.
 const kindOther = "other"
 
 // one measures a run and, where asked for, checks what it wrote.
-func (o *options) one(ctx context.Context, g *generate.Generator, s settings) (sample, error) {
+func (o *options) one(ctx context.Context, g *generate.Generator, s throughput.Settings) (throughput.Sample, error) {
 	dir, err := os.MkdirTemp("", "tocsin-load-")
 	if err != nil {
-		return sample{}, err
+		return throughput.Sample{}, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // a temporary folder
 	s.Dir = dir
 	kind, bin := s.Kind, o.bin
 	if kind == kindOther {
-		s.Kind, bin = "job", o.other
+		s.Kind, bin = throughput.Job, o.other
 	}
-	result, err := measure(ctx, s, bin, o.stall)
+	result, err := throughput.Measure(ctx, s, bin, o.stall)
 	result.Kind = kind
 	if err != nil {
 		return result, err
 	}
-	fmt.Fprintf(os.Stderr, "%s: %.0f events/s, %.3f CPU s/million, %.0f MB\n", s.App, result.rate(),
-		result.cpuPerMillion(), result.megabytes())
-	if s.Kind == "job" && o.check {
+	fmt.Fprintf(os.Stderr, "%s: %.0f events/s, %.3f CPU s/million, %.0f MB\n", s.App, result.Rate(),
+		result.CPUPerMillion(), result.Megabytes())
+	if s.Kind == throughput.Job && o.check {
 		return result, check(ctx, g, s, int32(o.partitions))
 	}
 	return result, nil

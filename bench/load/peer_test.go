@@ -1,47 +1,27 @@
 package main
 
 import (
-	"os"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"tocsin/bench/report"
+	"tocsin/bench/throughput"
 )
 
-func TestWarmIsTheSecondHalf(t *testing.T) {
-	s := sample{Events: 1000, Total: 10 * time.Second, CPU: 5 * time.Second}
-	require.InDelta(t, 100, s.warm(), 1e-9, "no reading: the whole run")
-	require.InDelta(t, 5000, s.warmCPUPerMillion(), 1e-9)
-	s.Half = reading{events: 500, at: 8 * time.Second, cpu: 4 * time.Second}
-	s.End = reading{events: 1000, at: 10 * time.Second, cpu: 4500 * time.Millisecond}
-	require.InDelta(t, 250, s.warm(), 1e-9)
-	require.InDelta(t, 1000, s.warmCPUPerMillion(), 1e-9)
-
-	s = sample{Events: 1000}
-	for _, n := range []int64{0, 499, 600, 800, 1000} {
-		s.halfway(n, time.Duration(n)*time.Millisecond, os.Getpid())
-	}
-	require.EqualValues(t, 600, s.Half.events)
-	require.EqualValues(t, 1000, s.End.events)
-	require.Equal(t, time.Second, s.End.at)
-	require.Positive(t, s.End.cpu)
-	require.Greater(t, s.End.rss, int64(1<<20))
-}
-
 func TestResultOfAPeer(t *testing.T) {
-	run := func(round int, kind string, rate, cpu float64) sample {
+	run := func(round int, kind string, rate, cpu float64) throughput.Sample {
 		second := time.Duration(1000 / rate * float64(time.Second))
 		used := time.Duration(cpu * float64(time.Second))
-		return sample{Kind: kind, Round: round, Events: 2000, Total: 3 * second, CPU: 2 * used, PeakRSS: 1 << 20,
-			Half: reading{events: 1000, at: second}, End: reading{events: 2000, at: 2 * second, cpu: used}}
+		return throughput.Sample{Kind: kind, Round: round, Events: 2000, Total: 3 * second, CPU: 2 * used, PeakRSS: 1 << 20,
+			Half: throughput.Reading{Events: 1000, At: second}, End: throughput.Reading{Events: 2000, At: 2 * second, CPU: used}}
 	}
-	samples := []sample{
+	samples := []throughput.Sample{
 		run(0, "job", 300, 2), run(0, "bare", 400, 1), run(0, "streams", 100, 8),
 		run(1, "job", 300, 2), run(1, "bare", 400, 1), run(1, "streams", 80, 8),
 	}
-	o := options{peer: kindStreams, kafka: "real", bin: "some/tocsin", set: []string{"a.b=c"},
+	o := options{peer: throughput.Streams, kafka: "real", bin: "some/tocsin", set: []string{"a.b=c"},
 		peerSet: []string{"sasl.jaas.config=hidden"}, began: time.Unix(0, 0)}
 	r := o.result(samples)
 	require.NoError(t, r.Validate())

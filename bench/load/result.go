@@ -5,48 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"tocsin/bench/report"
+	"tocsin/bench/run"
+	"tocsin/bench/throughput"
 )
 
-// measured is a metric with where it comes from.
-type measured struct {
-	report.Metric
-	value func(*sample) float64 // 0: not measured, where one way is better
-}
-
-// metrics are all that a run gives, in the order in which they are shown.
-func metrics() []measured {
-	lower := func(name, unit string) report.Metric {
-		return report.Metric{Name: name, Unit: unit, Better: report.Lower, Drifts: true}
-	}
-	higher := func(name string) report.Metric {
-		return report.Metric{Name: name, Unit: "events/s", Better: report.Higher, Drifts: true}
-	}
-	neither := func(name, unit string) report.Metric {
-		return report.Metric{Name: name, Unit: unit, Better: report.Neither}
-	}
-	headline := lower("CPU", "s/million")
-	headline.Headline = true
-	return []measured{
-		{headline, (*sample).cpuPerMillion},
-		{lower("warm CPU", "s/million"), (*sample).warmCPUPerMillion},
-		{higher("rate"), (*sample).rate},
-		{higher("steady rate"), (*sample).steady},
-		{higher("warm rate"), (*sample).warm},
-		{lower("broker CPU", "s/million"), (*sample).brokerPerMillion},
-		{report.Metric{Name: "peak RSS", Unit: "MiB", Better: report.Lower}, (*sample).megabytes},
-		{neither("first commit", "s"), func(s *sample) float64 { return s.First.Seconds() }},
-		{neither("events", ""), func(s *sample) float64 { return float64(s.Events) }},
-		{neither("seconds", ""), func(s *sample) float64 { return s.Total.Seconds() }},
-		{neither("other cores", ""), (*sample).disturbed},
-		{neither("stolen", "cores"), (*sample).stolen},
-	}
-}
-
 // result is what is reported of the samples.
-func (o *options) result(samples []sample) *report.Result {
+func (o *options) result(samples []throughput.Sample) *report.Result {
 	r := &report.Result{Version: report.Version, Scenario: "throughput", Date: o.began, Commit: o.commit, Dirty: o.dirty,
 		Machine: report.ReadMachine(os.DirFS("/proc")), Settings: o.recorded()}
 	if o.peer != "" {
@@ -58,19 +24,11 @@ func (o *options) result(samples []sample) *report.Result {
 		}
 	}
 	slices.Sort(r.Notes)
-	all := metrics()
-	for _, m := range all {
-		r.Metrics = append(r.Metrics, m.Metric)
-	}
+	r.Metrics = throughput.Metrics(throughput.CPU)
 	for i := range samples {
 		s := &samples[i]
-		out := report.Sample{Kind: s.Kind, Round: s.Round, Void: void(samples, s), Values: map[string]float64{}}
-		for _, m := range all {
-			if v := m.value(s); v != 0 || m.Better == report.Neither {
-				out.Values[m.Name] = v
-			}
-		}
-		r.Samples = append(r.Samples, out)
+		r.Samples = append(r.Samples, report.Sample{Kind: s.Kind, Round: s.Round, Void: throughput.Void(samples, s),
+			Values: s.Values()})
 	}
 	return r
 }
@@ -95,25 +53,7 @@ func (o *options) recorded() map[string]string {
 			settings[name] = filepath.Base(value)
 		}
 	}
-	for name, list := range map[string][]string{"set": o.set, "peer-set": o.peerSet} {
-		for _, s := range list {
-			key, value, _ := strings.Cut(s, "=")
-			settings[name+":"+key] = withoutSecret(key, value)
-		}
-	}
+	run.ShowSettings(settings, "set", o.set)
+	run.ShowSettings(settings, "peer-set", o.peerSet)
 	return settings
-}
-
-// withoutSecret keeps what gives access out of a file that is there to be shown.
-func withoutSecret(key, value string) string {
-	key = strings.ToLower(key)
-	for _, part := range []string{"secret", "password", "jaas", "token"} {
-		if strings.Contains(key, part) {
-			return "***"
-		}
-	}
-	if strings.Contains(value, "://") { // it may have a password in it
-		return "***"
-	}
-	return value
 }

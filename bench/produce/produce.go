@@ -51,16 +51,25 @@ const maxBytes = 2 << 20
 
 // CreateTopic makes the topic with producers' record times, which the stream needs. It must not exist.
 func CreateTopic(ctx context.Context, kafka []kgo.Opt, topic string, partitions int32) error {
+	return CreateTopicKeeping(ctx, kafka, topic, partitions, 0)
+}
+
+// CreateTopicKeeping is CreateTopic for a stream too long to be kept: of each partition the broker keeps so many bytes
+// at least; 0 keeps all.
+func CreateTopicKeeping(ctx context.Context, kafka []kgo.Opt, topic string, partitions int32, bytes int64) error {
 	cl, err := kgo.NewClient(kafka...)
 	if err != nil {
 		return fmt.Errorf("create topic %s: %w", topic, err)
 	}
 	defer cl.Close()
-	create, large, keep := "CreateTime", fmt.Sprint(maxBytes), "-1"
+	create, large, always := "CreateTime", fmt.Sprint(maxBytes), "-1"
+	config := map[string]*string{"message.timestamp.type": &create, "max.message.bytes": &large, "retention.ms": &always}
+	if bytes > 0 {
+		keep, segment := fmt.Sprint(bytes), fmt.Sprint(max(maxBytes, bytes/4))
+		config["retention.bytes"], config["segment.bytes"] = &keep, &segment
+	}
 	adm := kadm.NewClient(cl)
-	_, err = adm.CreateTopic(ctx, partitions, 1, map[string]*string{
-		"message.timestamp.type": &create, "max.message.bytes": &large, "retention.ms": &keep}, topic)
-	if err != nil {
+	if _, err = adm.CreateTopic(ctx, partitions, 1, config, topic); err != nil {
 		return fmt.Errorf("create topic %s: %w", topic, err)
 	}
 	return provision.WaitVisible(ctx, adm, topic)

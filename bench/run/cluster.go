@@ -12,8 +12,9 @@ import (
 
 // Cluster is the brokers that are measured against.
 type Cluster struct {
-	Brokers []string
-	PID     int // of the broker's process, when it is one of ours, else 0
+	Brokers   []string
+	PID       int  // of the broker's process, when it is one of ours, else 0
+	InProcess bool // the broker is in this process: its work is counted as this one's
 
 	end func()
 }
@@ -30,7 +31,7 @@ func StartCluster(ctx context.Context, address, kafka string) (*Cluster, error) 
 		if err != nil {
 			return nil, err
 		}
-		return &Cluster{Brokers: c.ListenAddrs(), end: c.Close}, nil
+		return &Cluster{Brokers: c.ListenAddrs(), InProcess: true, end: c.Close}, nil
 	case kafka == "real":
 		b, err := kafkatest.StartBroker(ctx, kafkatest.Config{HeapMB: 1024, LongLived: true})
 		if err != nil {

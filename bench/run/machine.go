@@ -36,12 +36,18 @@ func ReadMachine(pid int) Machine {
 
 // PeakRSS is the largest resident size of a process so far, in bytes; 0 where the system does not tell. What wait4 says
 // is no less than the size of the process that started it, which is this one.
-func PeakRSS(pid int) int64 {
+func PeakRSS(pid int) int64 { return status(pid, "VmHWM") }
+
+// RSS is the resident size of a process now, in bytes; 0 where the system does not tell.
+func RSS(pid int) int64 { return status(pid, "VmRSS") }
+
+// status is a size in /proc/PID/status, in bytes.
+func status(pid int, name string) int64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
-	_, after, _ := bytes.Cut(b, []byte("\nVmHWM:"))
+	_, after, _ := bytes.Cut(b, []byte("\n"+name+":"))
 	line, _, _ := bytes.Cut(after, []byte(" kB\n"))
 	n, _ := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64) // 0 where it is not what we know
 	return n << 10

@@ -27,6 +27,7 @@ type Processor struct {
 	Workers    int    // 0: the product's own choice
 	CloseAfter time.Duration
 	Profile    string   // a file for a CPU profile; empty: none
+	File       string   // a configuration file, which weighs less than all else; empty: none
 	Set        []string // more settings, KEY=VALUE
 }
 
@@ -90,6 +91,9 @@ func (p *Processor) Command(ctx context.Context, bin, child string) (*exec.Cmd, 
 	var args []string
 	if bin != "" {
 		args = append(args, "run", "--roles", "processor")
+		if p.File != "" {
+			args = append(args, "--config", p.File)
+		}
 		for _, f := range p.Flags() {
 			args = append(args, "--set", f)
 		}
@@ -108,7 +112,7 @@ func (p *Processor) Command(ctx context.Context, bin, child string) (*exec.Cmd, 
 
 // Run runs the processor in this process until ctx ends. The key must be in the environment, as Command puts it.
 func (p *Processor) Run(ctx context.Context) error {
-	in := app.LoadInput{Env: os.Environ()}
+	in := app.LoadInput{File: p.File, Env: os.Environ()}
 	for _, f := range p.Flags() {
 		path, value, _ := strings.Cut(f, "=")
 		in.Flags = append(in.Flags, appsettings.Flag{Name: "load", Path: path, Value: value})

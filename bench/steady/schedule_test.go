@@ -1,4 +1,4 @@
-package main
+package steady
 
 import (
 	"context"
@@ -54,7 +54,7 @@ func TestDayAvoidsTheNight(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC).Add(
 			time.Duration(rapid.Int64Range(0, int64(24*time.Hour)-1).Draw(t, "start")))
-		length := time.Duration(rapid.Int64Range(0, int64(limit)-1).Draw(t, "length"))
+		length := time.Duration(rapid.Int64Range(0, int64(Limit)-1).Draw(t, "length"))
 		begin := start.Add(day(start, length))
 		end := begin.Add(length)
 		require.Equal(t, begin.YearDay(), end.YearDay())

@@ -1,4 +1,4 @@
-package main
+package steady
 
 import (
 	"bytes"
@@ -47,7 +47,8 @@ func watch(ctx context.Context, brokers []string, topic string, found func(probe
 // probeMark is in the alert of every probe: its principal. Most alerts are spared the parsing by it.
 var probeMark = []byte(`"probe-`)
 
-// probeOf is the probe that the first revision of an alert is about, if it is about one.
+// probeOf is the probe that the first revision of an alert is about, if it is about one. The peer's alerts have no
+// revisions.
 func probeOf(value []byte) (n int, ok bool, err error) {
 	if !bytes.Contains(value, probeMark) {
 		return 0, false, nil
@@ -63,7 +64,7 @@ func probeOf(value []byte) (n int, ok bool, err error) {
 		return 0, false, err
 	}
 	n, ok = generate.ProbeNumber(alert.Group["principal"])
-	if !ok || alert.Revision != 1 {
+	if !ok || alert.Revision > 1 {
 		return 0, false, nil
 	}
 	if alert.Rule.ID != probeRule {

@@ -1,7 +1,8 @@
-package main
+package steady
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -75,8 +76,11 @@ type usage struct {
 	most       int64 // records that waited at most
 }
 
-// follow reads at the begin, each second and at the end.
-func (m *meter) follow(ctx context.Context, begin, end time.Time) (usage, error) {
+// errBehind ends a run that need not go on.
+var errBehind = errors.New("too many events wait")
+
+// follow reads at the begin, each second and at the end, unless more events wait than are allowed; 0 allows any number.
+func (m *meter) follow(ctx context.Context, begin, end time.Time, allowed int64) (usage, error) {
 	var u usage
 	for at := begin; ; at = earlier(at.Add(time.Second), end) {
 		if !run.Pause(ctx, time.Until(at)) {
@@ -90,6 +94,9 @@ func (m *meter) follow(ctx context.Context, begin, end time.Time) (usage, error)
 			u.begin = r
 		}
 		u.end, u.most = r, max(u.most, r.waiting)
+		if allowed > 0 && r.waiting > allowed {
+			return u, errBehind
+		}
 		if !at.Before(end) {
 			return u, nil
 		}

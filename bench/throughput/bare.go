@@ -1,4 +1,4 @@
-package main
+package throughput
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 )
 
 // bare runs the bare loop with a number of sessions until ctx ends.
-func bare(ctx context.Context, s settings) error {
+func bare(ctx context.Context, s *Settings) error {
 	verifier, err := verify.New(verify.Config{Secret: []byte(s.Key)})
 	if err != nil {
 		return err
@@ -29,7 +29,7 @@ func bare(ctx context.Context, s settings) error {
 	return nil
 }
 
-func bareSession(ctx context.Context, s settings, verifier *verify.Verifier, i int) error {
+func bareSession(ctx context.Context, s *Settings, verifier *verify.Verifier, i int) error {
 	cl, err := kgo.NewGroupTransactSession(
 		kgo.SeedBrokers(s.Brokers...), kgo.ConsumerGroup(s.App), kgo.ConsumeTopics(s.Input),
 		kgo.TransactionalID(fmt.Sprintf("%s-%d", s.App, i)), kgo.TransactionTimeout(15*time.Second),

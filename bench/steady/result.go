@@ -1,4 +1,4 @@
-package main
+package steady
 
 import (
 	"fmt"
@@ -6,20 +6,22 @@ import (
 	"time"
 )
 
-// result is what a run showed.
-type result struct {
-	*options
-	complete  bool
-	events    int // that were measured
+// Result is what a run showed.
+type Result struct {
+	*Config
+	Complete  bool // all events were sent
+	GivenUp   bool // it fell too far behind
+	events    int  // that were measured
 	pacer     *pacer
 	probes    *probes
 	usage     usage
 	peak      int64 // resident size of the processor, bytes
-	ownBroker bool
+	ownBroker bool  // in a process of its own
+	inProcess bool  // in this one: kfake
 }
 
 // sent is the rate at which the measured events were handed over.
-func (r *result) sent() float64 {
+func (r *Result) sent() float64 {
 	over := max(r.pacer.last.Sub(r.pacer.due(r.pacer.from)), r.pacer.after(r.events-1))
 	return float64(r.events-1) / over.Seconds()
 }
@@ -34,26 +36,29 @@ func (u *usage) cores(of func(*reading) time.Duration) float64 {
 	return (of(&u.end) - of(&u.begin)).Seconds() / u.over()
 }
 
-// notHeld says why the rate was not held; empty: it was.
-func (r *result) notHeld() string {
+// NotHeld says why the rate was not held; empty: it was.
+func (r *Result) NotHeld() string {
+	if r.GivenUp {
+		return fmt.Sprintf("given up when more than %s worth of events waited", r.Behind)
+	}
 	var why []string
-	if r.sent() < 0.99*float64(r.rate) {
+	if r.sent() < 0.99*float64(r.Rate) {
 		why = append(why, fmt.Sprintf("only %.0f events/s could be sent", r.sent()))
 	}
-	if waits := float64(r.usage.end.waiting) / float64(r.rate); waits > 1 {
+	if waits := float64(r.usage.end.waiting) / float64(r.Rate); waits > 1 {
 		why = append(why, fmt.Sprintf("%.1f s worth of events waited at the end", waits))
 	}
 	return strings.Join(why, " and ")
 }
 
-// text shows the result on a terminal.
-func (r *result) text() string {
+// Text shows the result on a terminal.
+func (r *Result) Text() string {
 	var b strings.Builder
 	line := func(name, format string, values ...any) {
 		fmt.Fprintf(&b, "%-10s"+format+"\n", append([]any{name}, values...)...)
 	}
-	line("rate", "%d events/s offered, %.0f sent, %.0f judged, over %s", r.rate, r.sent(), r.usage.judged(), r.duration)
-	if why := r.notHeld(); why != "" {
+	line("rate", "%d events/s offered, %.0f sent, %.0f judged, over %s", r.Rate, r.sent(), r.usage.judged(), r.Duration)
+	if why := r.NotHeld(); why != "" {
 		line("", "NOT HELD: %s; the latencies grow with the duration", why)
 	}
 	late := r.pacer.late
@@ -69,20 +74,26 @@ func (r *result) text() string {
 	measured := u.cores(func(r *reading) time.Duration { return r.measured })
 	broker := u.cores(func(r *reading) time.Duration { return r.broker })
 	own := u.cores(func(r *reading) time.Duration { return r.own })
-	all := u.cores(func(r *reading) time.Duration { return r.all })
-	line("processor", "%.2f cores, %.2f CPU s/million events, peak RSS %.0f MB", measured, measured/u.judged()*1e6,
+	line(r.name(), "%.2f cores, %.2f CPU s/million events, peak RSS %.0f MB", measured, r.CPUPerMillion(),
 		float64(r.peak)/(1<<20))
 	what := ""
-	if r.brokers == "" && !r.ownBroker {
+	if r.inProcess {
 		what = ", the broker included"
 	}
 	line("generator", "%.2f cores, the reader of alerts included%s", own, what)
 	if r.ownBroker {
 		line("broker", "%.2f cores", broker)
 	}
-	line("machine", "%.2f cores used by others, %.2f stolen by its host", max(0, all-measured-broker-own),
+	line("machine", "%.2f cores used by others, %.2f stolen by its host", r.others(),
 		u.cores(func(r *reading) time.Duration { return r.stolen }))
 	return b.String()
+}
+
+func (r *Result) name() string {
+	if r.Streams {
+		return "streams"
+	}
+	return "processor"
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

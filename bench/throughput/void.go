@@ -1,4 +1,4 @@
-package main
+package throughput
 
 import "fmt"
 
@@ -6,14 +6,14 @@ import "fmt"
 // something is wrong with the peer or its settings, and is no measure for anything.
 const voidBelow = 0.22
 
-// void says why a sample does not count; empty: it does.
-func void(samples []sample, s *sample) string {
-	if s.Kind != kindStreams {
+// Void says why a sample does not count beside the others of its round; empty: it does.
+func Void(samples []Sample, s *Sample) string {
+	if s.Kind != Streams {
 		return ""
 	}
 	for i := range samples {
 		other := &samples[i]
-		if other.Kind == "bare" && other.Round == s.Round && s.warm() < voidBelow*other.warm() {
+		if other.Kind == Bare && other.Round == s.Round && s.Warm() < voidBelow*other.Warm() {
 			return fmt.Sprintf("below %.2f of the bare loop", voidBelow)
 		}
 	}
