@@ -4,6 +4,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# What reports say was tested.
+export TOCSIN_COMMIT ?= $(shell git describe --always --dirty 2>/dev/null)
 # Each target's time of `make fuzz`.
 FUZZTIME ?= 10s
 # The packages that test, race and bench look at.
