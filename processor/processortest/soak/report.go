@@ -153,6 +153,7 @@ func Table(out io.Writer, reports ...*Report) error {
 	number("restores of the tail, nobody else since", func(r *Report) int64 { return int64(r.Restores.Tail) })
 	number("restores of the tail, after others", func(r *Report) int64 { return int64(r.Restores.TailOthers) })
 	number("compared with the position on disk", func(r *Report) int64 { return int64(r.Restores.Compared) })
+	number("restores that went on where another was cut off", func(r *Report) int64 { return int64(r.Restores.Resumed) })
 	row("most own transactions in a tail", func(r *Report) (string, int64) { return fmt.Sprint(r.Restores.MaxTail), 0 })
 	number("wipes", func(r *Report) int64 { return int64(r.Restores.Wipes) })
 	number("clients given up and replaced", func(r *Report) int64 { return int64(r.Unknown) })

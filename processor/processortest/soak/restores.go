@@ -16,6 +16,7 @@ type Restores struct {
 	TailOthers  int   `json:"tail_others"`  // from the stored position, others having had it meanwhile
 	Wipes       int   `json:"wipes"`        // in full, although the process had had it: must not be
 	Compared    int   `json:"compared"`     // with the position on disk before the process was started
+	Resumed     int   `json:"resumed"`      // of a tail whose reading had been cut off: from where that had come to
 	MaxTail     int   `json:"max_tail"`     // most transactions of a tail that is the process's own
 	Own         []int `json:"own"`          // restores by the number of the process's own transactions read: 0, 1, 2, more
 	OtherTrans  int   `json:"other_trans"`  // transactions of others read
@@ -50,12 +51,17 @@ func (w *world) checkLogs() error {
 			}
 			w.report.Lives++
 			began := map[int32]bool{} // restored in this life
+			cut := map[int32]bool{}   // given up in this life before it was restored
 			for _, line := range lines {
 				switch line["msg"] {
 				case "restored":
 					r := parseRestored(line)
-					w.checkRestore(m, l, &r, had[r.partition], began[r.partition])
+					w.checkRestore(m, l, &r, past{had[r.partition], began[r.partition], cut[r.partition]})
 					had[r.partition], began[r.partition] = true, true
+				case "partitions given up":
+					for _, p := range partitionsIn(line) {
+						cut[p] = cut[p] || !began[p]
+					}
 				case "partition stopped":
 					w.report.fail("%s life %d: %v", m.Instance, i+1, line["error"])
 				case "transaction aborted, its records come again":
@@ -78,14 +84,28 @@ func parseRestored(line map[string]any) restored {
 		until: number("until"), records: number("records"), transactons: number("transactions")}
 }
 
+func partitionsIn(line map[string]any) (ps []int32) {
+	list, _ := line["partitions"].([]any)
+	for _, v := range list {
+		if f, ok := v.(float64); ok {
+			ps = append(ps, int32(f))
+		}
+	}
+	return ps
+}
+
+// past is what came before a restore: whether the process ever had the partition, whether it was restored in this life
+// already, and whether in this life it was given up before that.
+type past struct{ had, again, cut bool }
+
 // checkRestore holds a restore against what the changelog has and what was on disk.
-func (w *world) checkRestore(m *member, l *life, r *restored, had, again bool) {
+func (w *world) checkRestore(m *member, l *life, r *restored, before past) {
 	c, sum := w.changelog, &w.report.Restores
 	where := fmt.Sprintf("%s, log %s, partition %d from %d until %d", m.Instance, l.log, r.partition, r.from, r.until)
 	stored, onDisk := l.stored[r.partition]
 	if r.mode != "tail" {
 		sum.FullRecords += r.records
-		if had || onDisk {
+		if before.had || onDisk {
 			sum.Wipes++
 			w.report.fail("%s: restored in full although the process had it", where)
 			return
@@ -93,9 +113,16 @@ func (w *world) checkRestore(m *member, l *life, r *restored, had, again bool) {
 		sum.First++
 		return
 	}
-	if !again && onDisk {
+	switch {
+	case before.again || !onDisk:
+	case before.cut: // what a restore has read is applied as it goes: the next one need not read it again
+		sum.Resumed++
+		if r.from < stored {
+			w.report.fail("%s: the position on disk was %d, further on", where, stored)
+		}
+	default:
 		sum.Compared++
-		if stored != r.from {
+		if r.from != stored {
 			w.report.fail("%s: the position on disk was %d", where, stored)
 		}
 	}
