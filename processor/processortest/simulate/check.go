@@ -75,12 +75,15 @@ func (w *world) readLogs() (logs, brokenRanges, error) {
 	return all, broken, nil
 }
 
-// checkProgress sees to it that the run was worth while.
+// checkProgress sees to it that the run was worth while, and small enough to be understood.
 func (w *world) checkProgress(all logs) {
 	w.mu.Lock()
 	w.alerts = len(all.all(alertsTopic))
-	alerts, restores, fault, commits := w.alerts, w.restores, w.lastFault, w.commits
+	alerts, restores, fault, commits, crashes := w.alerts, w.restores, w.lastFault, w.commits, w.crashes
 	w.mu.Unlock()
+	if sent := w.load.sent(); sent > maxSent || crashes > maxCrashes {
+		w.violated("the run is too large: %d records of %d, %d crashes of %d", sent, maxSent, crashes, maxCrashes)
+	}
 	if alerts == 0 {
 		w.violated("there was no alert: the workload proves nothing")
 	}

@@ -48,6 +48,7 @@ func (p *process) commit(do func()) error {
 		return nil
 	}
 	p.world.history.addf(p.who, "FAULT: commit in the database: %s", t.wire.What)
+	p.world.tally(Fault{database, t.wire.What.String()})
 	p.world.noteFault()
 	if t.wire.What != Refused && t.wire.What != SeveredBefore {
 		do()

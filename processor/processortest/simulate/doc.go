@@ -10,6 +10,7 @@
 //	wiring.go    requests that go wrong; moves.go has what happens at a time
 //	process.go   one process; disk.go, network.go, request.go and database.go are what it stands on
 //	tour.go      plans that lead to every point, for the matrix of crash points and losses
+//	tally.go     how often each thing went wrong
 //	check.go     what must hold; check_output.go and check_state.go have the two large parts
 //	history.go   what happened, for the one who has to understand a failure
 //

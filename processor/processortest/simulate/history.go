@@ -17,6 +17,7 @@ type History struct {
 	began   time.Time
 	lines   []line
 	dropped int
+	live    io.Writer // gets each line at once, for a process that may not live to the end; nil: none
 }
 
 type line struct {
@@ -35,7 +36,15 @@ func (h *History) addf(who, format string, args ...any) {
 		h.dropped++
 		return
 	}
-	h.lines = append(h.lines, line{at, who, format, args})
+	l := line{at, who, format, args}
+	h.lines = append(h.lines, l)
+	if h.live != nil {
+		_, _ = l.write(h.live, h.began) // the lines are kept besides
+	}
+}
+
+func (l line) write(w io.Writer, began time.Time) (int, error) {
+	return fmt.Fprintf(w, "%13.6fs  %-8s %s\n", l.at.Sub(began).Seconds(), l.who, fmt.Sprintf(l.format, l.args...))
 }
 
 // WriteTo implements io.WriterTo: one line per entry, with the virtual time since the run began.
@@ -43,7 +52,7 @@ func (h *History) WriteTo(w io.Writer) (n int64, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, l := range h.lines {
-		m, err := fmt.Fprintf(w, "%13.6fs  %-8s %s\n", l.at.Sub(h.began).Seconds(), l.who, fmt.Sprintf(l.format, l.args...))
+		m, err := l.write(w, h.began)
 		n += int64(m)
 		if err != nil {
 			return n, err

@@ -14,6 +14,7 @@ func (w *world) move(m Move) {
 	w.mu.Lock()
 	p := w.running[name]
 	w.mu.Unlock()
+	done := true
 	switch m.What {
 	case MoveLeaders:
 		w.cluster.ShufflePartitionLeaders()
@@ -24,21 +25,24 @@ func (w *world) move(m Move) {
 	case MoveFence:
 		w.fence(name)
 	case MoveStop:
-		if p != nil && !p.dead.Load() {
+		if done = p != nil && !p.dead.Load(); done {
 			w.restart(p, m.For)
 		}
 	case MoveJoin:
 		w.join(m.For)
 	case MoveSlow:
-		if p != nil {
+		if done = p != nil; done {
 			p.disk.slow.Store(int64(m.For / 100))
 			time.Sleep(m.For)
 			p.disk.slow.Store(0)
 		}
 	case MoveClock:
-		if p != nil {
+		if done = p != nil; done {
 			p.skew.Add(int64(m.For) * 1000 * int64(1-2*(m.For/time.Millisecond%2)))
 		}
+	}
+	if done {
+		w.tally(Fault{"move", m.What.String()})
 	}
 	w.noteFault()
 }

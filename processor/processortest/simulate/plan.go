@@ -119,8 +119,13 @@ const (
 	flushEvery  = 5 * time.Second
 )
 
-// maxEvents bounds the work of one seed.
-const maxEvents = 240
+// maxEvents bounds what a plan draws. A run has at most maxSent records, with those it ends with, and maxCrashes: what
+// goes wrong with it is to be read by somebody.
+const (
+	maxEvents  = 240
+	maxSent    = 300
+	maxCrashes = 3
+)
 
 // NewPlan draws a plan. The first crash is at one of the points that every run reaches, so that there is one; the
 // others are anywhere.

@@ -143,6 +143,7 @@ func (p *process) crash(loss Loss, down time.Duration, why string) {
 	w.mu.Lock()
 	w.crashes++
 	w.crashedAt[why] = true
+	w.faulted[Fault{"crash", loss.String()}]++
 	w.disks[p.name] = image
 	w.mu.Unlock()
 	if err != nil {
@@ -163,13 +164,18 @@ func (p *process) stop() {
 	<-p.done
 }
 
-// pause holds up the whole process.
+// pause holds up the whole process. If its session ends meanwhile, it comes back as a zombie.
 func (p *process) pause(d time.Duration) {
+	owned := len(p.loop.Health().Partitions) > 0
 	p.world.history.addf(p.who, "PAUSED for %s", d)
 	p.link.pause()
 	time.Sleep(d)
 	p.link.resume()
 	p.world.history.addf(p.who, "goes on")
+	p.world.tally(paused)
+	if owned && d > session && !p.dead.Load() {
+		p.world.tally(zombie)
+	}
 	p.world.noteFault()
 }
 

@@ -26,6 +26,8 @@ type Result struct {
 	Plan       *Plan
 	Violations []string       // what was not as it must be; none: the run is good
 	Hits       map[string]int // how often each point was reached
+	Sent       int            // input records that stay
+	Faults     map[Fault]int  // what went wrong, and how often
 	Crashes    int
 	Crashed    map[string]bool // points at which a process was killed
 	Restores   int             // after the first crash
@@ -79,8 +81,8 @@ func (w *world) result() *Result {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return &Result{
-		Plan: w.plan, Violations: slices.Clone(w.violations), Hits: maps.Clone(w.hits), Crashes: w.crashes,
-		Crashed:  maps.Clone(w.crashedAt),
+		Plan: w.plan, Violations: slices.Clone(w.violations), Hits: maps.Clone(w.hits), Sent: w.load.sent(),
+		Faults: maps.Clone(w.faulted), Crashes: w.crashes, Crashed: maps.Clone(w.crashedAt),
 		Restores: w.restores, Alerts: w.alerts, Virtual: time.Since(w.began), History: w.history,
 	}
 }
@@ -147,23 +149,25 @@ func (w *world) play() error {
 }
 
 // heal ends all that goes wrong. There must have been a restore after a crash: if there was none, a process that has
-// partitions is killed now.
+// partitions is killed now, or stopped and started again if there have been enough crashes.
 func (w *world) heal() {
 	w.mu.Lock()
-	restores, refusals := w.restores, w.refusals
+	w.healed = true
+	crashes, restores, refusals := w.crashes, w.restores, w.refusals
 	w.mu.Unlock()
 	for _, h := range refusals {
 		h.Remove()
 	}
 	for deadline := time.Now().Add(drainTimeout); restores == 0 && time.Now().Before(deadline); time.Sleep(time.Second) {
 		if victim := w.owner(); victim != nil {
-			victim.crash(Kept, time.Second, "the end")
+			if crashes < maxCrashes {
+				victim.crash(Kept, time.Second, "the end")
+			} else {
+				w.restart(victim, time.Second)
+			}
 			break
 		}
 	}
-	w.mu.Lock()
-	w.healed = true
-	w.mu.Unlock()
 	w.faults.Wait()
 	w.history.addf("world", "nothing goes wrong any more")
 	w.noteFault()

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -26,10 +27,16 @@ func NewTour(seed uint64, point string, loss Loss) *Plan {
 	return p
 }
 
-// scenarios are cells of the matrix that a point alone does not describe.
-var scenarios = map[string]func(seed uint64, loss Loss) *Plan{
-	"commit answered, partition re-assigned inside the process, not applied yet": reassigned,
-	"commit effective, answered UNKNOWN_SERVER_ERROR":                            effective,
+// scenario is a cell of the matrix that a point alone does not describe.
+type scenario struct {
+	plan func(seed uint64, loss Loss) *Plan
+	// met says whether a run that crashed at the point was what the scenario's name says.
+	met func(history string) bool
+}
+
+var scenarios = map[string]scenario{
+	"commit answered, partition re-assigned inside the process, not applied yet": {reassigned, wasReassigned},
+	"commit effective, answered UNKNOWN_SERVER_ERROR":                            {effective, wasEffective},
 }
 
 // reassigned holds a worker up between the answer to its commit and the batch in the store. Its member is removed from
@@ -52,6 +59,22 @@ func reassigned(seed uint64, loss Loss) *Plan {
 	return p
 }
 
+// wasReassigned: a partition was assigned to the other worker, and waited for its lease, while the first had not applied
+// its commit.
+func wasReassigned(history string) bool {
+	_, after, held := strings.Cut(history, "HELD UP at loop/committed")
+	meanwhile, _, crashed := strings.Cut(after, "CRASH at state/apply")
+	if !held || !crashed {
+		return false
+	}
+	for _, p := range []string{"0", "1"} {
+		if strings.Contains(meanwhile, "loop/restoring "+p+"\n") && !strings.Contains(meanwhile, "loop/leased "+p+"\n") {
+			return true
+		}
+	}
+	return false
+}
+
 // effective lets a commit take effect and be answered with the error that kgo's own session takes for an abort, and
 // kills the process where it knows no more than that.
 func effective(seed uint64, loss Loss) *Plan {
@@ -66,6 +89,12 @@ func effective(seed uint64, loss Loss) *Plan {
 	}}
 	p.Crashes = []Crash{{Trigger: Trigger{Point: "loop/unknown", Nth: 1}, Loss: loss, Down: 2 * time.Second}}
 	return p
+}
+
+// wasEffective: nothing went wrong but the answer to the commit, before the process was killed.
+func wasEffective(history string) bool {
+	before, _, crashed := strings.Cut(history, "CRASH at loop/unknown")
+	return crashed && strings.Count(before, "FAULT: ") == 1 && strings.Contains(before, "FAULT: Commit: "+Failed.String())
 }
 
 // rare points are reached once in a tour.

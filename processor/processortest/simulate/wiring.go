@@ -21,6 +21,7 @@ func (x wiring) sending(r *request) (cut bool) {
 		return false
 	}
 	x.p.world.history.addf(x.p.who, "FAULT: %s: %s", name, t.wire.What)
+	x.p.world.tally(Fault{name, t.wire.What.String()})
 	x.p.world.noteFault()
 	switch t.wire.What {
 	case SeveredBefore:

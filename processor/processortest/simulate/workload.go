@@ -194,6 +194,14 @@ func (w *workload) finish() error {
 	return nil
 }
 
+// sent counts the records that are in the log for good.
+func (w *workload) sent() (n int) {
+	for _, in := range w.inputs {
+		n += in.sent
+	}
+	return n
+}
+
 func (in *input) add(r *kgo.Record, o oracle.Record) {
 	r.Topic, r.Partition, r.Timestamp = inputTopic, in.partition, time.Unix(0, in.time)
 	o.Timestamp = in.time

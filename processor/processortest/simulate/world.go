@@ -36,6 +36,7 @@ type world struct {
 	healed     bool // nothing goes wrong any more
 	armed      []*trap
 	hits       map[string]int // by point
+	faulted    map[Fault]int
 	starts     map[string]int // by instance
 	running    map[string]*process
 	disks      map[string]*disk
@@ -64,6 +65,7 @@ func newWorld(p *Plan, h *History) (*world, error) {
 	w := &world{
 		plan: p, history: h, hits: map[string]int{}, starts: map[string]int{}, running: map[string]*process{},
 		disks: map[string]*disk{}, holder: map[int32]string{}, wanted: map[string]bool{}, crashedAt: map[string]bool{},
+		faulted: map[Fault]int{},
 	}
 	w.began = time.Now()
 	w.database = sink.NewMemory(time.Now)
@@ -79,6 +81,7 @@ func newWorld(p *Plan, h *History) (*world, error) {
 			}
 			p.world.history.addf(p.who, "HELD UP at %s for %s", s.Point, s.For)
 			time.Sleep(s.For)
+			p.world.tally(heldUp)
 			p.world.noteFault()
 		})
 	}
