@@ -152,6 +152,13 @@ func TestSummaryWants(t *testing.T) {
 		}
 		return s
 	}
+	spare := func(kind string) func(*summary) {
+		return func(s *summary) {
+			for way := Refused; way <= SeveredAfter; way++ {
+				delete(s.faults, Fault{kind, way.String()})
+			}
+		}
+	}
 	require.Empty(t, full(defaultSeeds).wants())
 	require.Empty(t, full(longSeeds).wants())
 	require.Empty(t, newSummary(0, defaultSeeds-1).wants())
@@ -163,10 +170,9 @@ func TestSummaryWants(t *testing.T) {
 		"a point": {defaultSeeds, func(s *summary) { delete(s.hits, "loop/polled") }, []string{"point loop/polled"}},
 		"a move": {defaultSeeds, func(s *summary) { delete(s.faults, Fault{"move", "clock jumps"}) },
 			[]string{"move: clock jumps"}},
-		"zombies":                {defaultSeeds, func(s *summary) { delete(s.faults, zombie) }, []string{zombie.String()}},
-		"one request in one way": {defaultSeeds, func(s *summary) { delete(s.faults, Fault{"Abort", Failed.String()}) }, nil},
-		"one request in one way, long": {longSeeds, func(s *summary) { delete(s.faults, Fault{"Abort", Failed.String()}) },
-			[]string{"Abort: done and answered with an error"}},
+		"zombies":           {defaultSeeds, func(s *summary) { delete(s.faults, zombie) }, []string{zombie.String()}},
+		"one request":       {defaultSeeds, spare("Abort"), nil},
+		"one request, long": {longSeeds, spare("Abort"), []string{"a request that goes wrong: Abort"}},
 		"all requests in one way": {defaultSeeds, func(s *summary) {
 			for kind := range answers {
 				delete(s.faults, Fault{kind, Unanswered.String()})

@@ -59,7 +59,7 @@ func (s *summary) never() []string {
 }
 
 // wants says what the seeds have not shown, though there were enough of them: points, ways in which requests go wrong,
-// everything else that goes wrong; in a long run each way for each request.
+// everything else that goes wrong; in a long run every kind of request too.
 func (s *summary) wants() (wants []string) {
 	if s.n < defaultSeeds {
 		return nil
@@ -67,10 +67,11 @@ func (s *summary) wants() (wants []string) {
 	for _, p := range s.never() {
 		wants = append(wants, "point "+p)
 	}
-	ways := map[string]int{}
+	kinds, ways := map[string]int{}, map[string]int{}
 	for _, f := range Faults() {
 		switch {
-		case answers[f.On] != nil && s.n < longSeeds:
+		case answers[f.On] != nil:
+			kinds[f.On] += s.faults[f]
 			ways[f.What] += s.faults[f]
 		case s.faults[f] == 0:
 			wants = append(wants, f.String())
@@ -79,6 +80,11 @@ func (s *summary) wants() (wants []string) {
 	for way, n := range ways {
 		if n == 0 {
 			wants = append(wants, "a request "+way)
+		}
+	}
+	for kind, n := range kinds {
+		if n == 0 && s.n >= longSeeds {
+			wants = append(wants, "a request that goes wrong: "+kind)
 		}
 	}
 	if s.n >= longSeeds && s.hits[unknownEnd] < longUnknown {

@@ -59,8 +59,8 @@ func reassigned(seed uint64, loss Loss) *Plan {
 	return p
 }
 
-// wasReassigned: a partition was assigned to the other worker, and waited for its lease, while the first had not applied
-// its commit.
+// wasReassigned: a partition was assigned to the other worker, and waited for its lease, while the first had not
+// applied its commit.
 func wasReassigned(history string) bool {
 	_, after, held := strings.Cut(history, "HELD UP at loop/committed")
 	meanwhile, _, crashed := strings.Cut(after, "CRASH at state/apply")
