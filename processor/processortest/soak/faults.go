@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -131,6 +132,10 @@ func (w *world) restartBroker(ctx context.Context, down time.Duration) error {
 		return err
 	}
 	defer w.load.held.Store(false)
+	// A process that finds no broker when it starts says so and ends: whoever started it looks after that.
+	if err := w.until(ctx, "all processes that were started have found the broker", w.allRun); err != nil {
+		return err
+	}
 	if err := w.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
@@ -145,6 +150,20 @@ func (w *world) restartBroker(ctx context.Context, down time.Duration) error {
 		return err
 	}
 	return w.broker.Restart(ctx)
+}
+
+// allRun tells whether the processes that are up have come so far as to work.
+func (w *world) allRun() bool {
+	for _, m := range w.members {
+		if m.condition != up {
+			continue
+		}
+		lines, err := program.Lines(m.lives[len(m.lives)-1].log)
+		if err != nil || !slices.ContainsFunc(lines, func(l map[string]any) bool { return l["msg"] == "processor runs" }) {
+			return false
+		}
+	}
+	return true
 }
 
 // signal sends a signal to all processes that are up.
