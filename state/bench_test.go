@@ -127,6 +127,35 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// BenchmarkGet reads heads of about 350 B of a hundred thousand keys, in no order, as a restarted process does: once
+// the table's blocks are in memory.
+func BenchmarkGet(b *testing.B) {
+	const n = 1001 * 100 // ends with a seal
+	s := openStore(b, Config{Dir: b.TempDir(), HeadIndex: toyIndex, CheckFormat: toyFormat, Now: time.Now})
+	l := acquire(b, s, p0)
+	lg := newBenchLog(n)
+	r, err := l.Restore(RestoreConfig{Mode: Full, TopicID: topicID})
+	require.NoError(b, err)
+	var keys [][]byte
+	for range n {
+		rec := lg.record()
+		require.NoError(b, r.Add(rec))
+		if !topics.IsSealKey(rec.Key) {
+			keys = append(keys, bytes.Clone(rec.Key))
+		}
+	}
+	_, err = r.Finish(n)
+	require.NoError(b, err)
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok, err := l.Get(keys[i]); err != nil || !ok {
+			b.Fatal(ok, err)
+		}
+		i = (i + 7919) % len(keys)
+	}
+}
+
 func (l *log) feedEmpty(lease *Lease) (Result, error) {
 	r, err := lease.Restore(RestoreConfig{Mode: Full, TopicID: topicID})
 	if err != nil {

@@ -43,6 +43,7 @@ func BenchmarkIdentity(b *testing.B) {
 
 func BenchmarkJSONValid(b *testing.B) {
 	value := []byte(typical)
+	b.ReportAllocs()
 	b.SetBytes(int64(len(value)))
 	for b.Loop() {
 		json.Valid(value)

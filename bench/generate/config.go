@@ -15,7 +15,8 @@ type Config struct {
 	Duration      time.Duration // of record time from the first record to the last; also sets the rate
 	Start         time.Time     // record time of the first record; zero: so that the last twentieth is off hours
 	Principals    int64
-	Zipf          float64 // exponent, > 0
+	Zipf          float64 // exponent; 0: all principals alike
+	HotKey        float64 // share of ordinary events that are of one principal more, beside those drawn
 	Organizations int
 	ValueBytes    int    // values are padded to this size where they are shorter
 	Secret        []byte // HMAC key of good signatures; nil: nothing is signed (then outcomes are hash_only)
@@ -61,8 +62,10 @@ func (c *Config) check() error {
 		return errors.New("generate: there must be a principal and an organisation")
 	case c.ProbeEvery != 0 && c.ProbeEvery < probeSteps:
 		return fmt.Errorf("generate: a probe needs %d records at least, not %d", probeSteps, c.ProbeEvery)
-	case c.Zipf <= 0:
-		return errors.New("generate: the Zipf exponent must be positive")
+	case c.Zipf < 0:
+		return errors.New("generate: the Zipf exponent must not be negative")
+	case c.HotKey < 0 || c.HotKey > 1:
+		return fmt.Errorf("generate: the hot key's share is %v, outside 0 to 1", c.HotKey)
 	}
 	sum := c.Duplicates + c.Disorder + c.Late + c.Future + c.Ahead + c.Malformed + c.Conflicts + c.Tampered + c.Forged +
 		c.Unverified + c.Unsigned + c.HashOnly

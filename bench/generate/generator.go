@@ -134,6 +134,9 @@ func (g *Generator) unsound(i int, r *random, s signing, source string) event {
 	return e
 }
 
+// HotPrincipal is the principal whose share of the ordinary events is [Config.HotKey].
+const HotPrincipal = "hot"
+
 // ordinary is an event of somebody's work, delivered delay after it happened.
 func (g *Generator) ordinary(i int, r *random, delay int64) event {
 	e := event{ordinal: uint64(i), content: uint64(i), named: !r.chance(0.05), template: pickTemplate(r)}
@@ -157,6 +160,9 @@ func (g *Generator) ordinary(i int, r *random, delay int64) event {
 		strconv.FormatInt(rank&255, 10)
 	if rank%97 == 5 {
 		e.org = ""
+	}
+	if r.chance(g.cfg.HotKey) {
+		e.org, e.principal, e.address = g.org(0), HotPrincipal, "192.0.2.2"
 	}
 	switch who := r.below(1000); {
 	case who < 2:

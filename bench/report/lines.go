@@ -30,6 +30,7 @@ type course struct {
 	label, class string
 	x            []float64
 	y            []Spread
+	plain        bool // no marks: there are too many points for that
 }
 
 // sweeps are the plots of the metrics that are put in relation along the parameter.
@@ -108,6 +109,30 @@ func (r *Result) percentiles() *linePlot {
 	return &p
 }
 
+// traces is the plot of the traces, a line for each run that has one; nil where none has.
+func (r *Result) traces() *linePlot {
+	var courses []course
+	low, high := math.Inf(1), math.Inf(-1)
+	for i := range r.Samples {
+		s := &r.Samples[i]
+		if len(s.Trace) == 0 {
+			continue
+		}
+		c := course{label: fmt.Sprintf("%s, round %d", groupOf(s).label(), s.Round+1), class: r.class(s.Kind), plain: true}
+		for _, p := range s.Trace {
+			c.x, c.y = append(c.x, p.X), append(c.y, Spread{1, p.Y, p.Y, p.Y})
+			low, high = min(low, p.X), max(high, p.X)
+		}
+		courses = append(courses, c)
+	}
+	if len(courses) == 0 {
+		return nil
+	}
+	x := linear(low, high, plotLeft, plotRight-130)
+	p := draw(r.Trace.Title+": "+r.Trace.Y.Title(), r.Trace.X.Title(), x, x.ticks(), courses)
+	return &p
+}
+
 func draw(title, xTitle string, x scale, xTicks []tick, courses []course) linePlot {
 	const top, base, height = 10.0, 260.0, 310.0
 	low, high := math.Inf(1), math.Inf(-1)
@@ -128,7 +153,9 @@ func draw(title, xTitle string, x scale, xTicks []tick, courses []course) linePl
 			m := mark{X: pixel(x.at(c.x[i])), Y: pixel(y.at(s.Median)), Low: pixel(y.at(s.Low)), High: pixel(y.at(s.High)),
 				Title: fmt.Sprintf("%s: %s, n = %d", c.label, s, s.N)}
 			points = append(points, m.X+","+m.Y)
-			l.Marks = append(l.Marks, m)
+			if !c.plain {
+				l.Marks = append(l.Marks, m)
+			}
 		}
 		l.Points = strings.Join(points, " ")
 		p.Lines = append(p.Lines, l)

@@ -26,6 +26,7 @@ type Result struct {
 
 	Parameter *Axis    `json:"parameter,omitempty"` // what a sweep varies; nil: nothing
 	Latency   *Axis    `json:"latency,omitempty"`   // what the percentiles are of; nil: there are none
+	Trace     *Trace   `json:"trace,omitempty"`     // what the traces are of; nil: there are none
 	Metrics   []Metric `json:"metrics"`             // in the order in which they are shown
 	Samples   []Sample `json:"samples"`             // in the order in which they ran
 }
@@ -86,6 +87,20 @@ type Sample struct {
 	Void   string             `json:"void,omitempty"`      // why the run does not count; empty: it does
 	Values map[string]float64 `json:"values"`              // by name of the metric; what was not measured is absent
 	Tail   []Percentile       `json:"latencies,omitempty"` // ascending
+	Trace  []Point            `json:"trace,omitempty"`     // what was seen in the course of the run; ascending X
+}
+
+// Trace says what traces show. They are plotted on the page and nowhere else, and not compared.
+type Trace struct {
+	Title string `json:"title"`
+	X     Axis   `json:"x"`
+	Y     Axis   `json:"y"`
+}
+
+// Point is one of a trace.
+type Point struct {
+	X float64 `json:"x"`
+	Y float64 `json:"y"`
 }
 
 // Percentile says that so many percent of what was timed took no longer than the value. 100 is the longest.

@@ -17,6 +17,9 @@ var (
 // maxSamples bounds a result. It is far above what anybody has the patience to measure.
 const maxSamples = 10_000
 
+// maxTrace bounds a trace: a day of ten points a minute.
+const maxTrace = 15_000
+
 // Validate says what is wrong with the first thing that is.
 func (r *Result) Validate() error {
 	switch {
@@ -35,7 +38,11 @@ func (r *Result) Validate() error {
 	for k, v := range r.Settings {
 		texts = append(texts, k, v)
 	}
-	for _, axis := range []*Axis{r.Parameter, r.Latency} {
+	axes := []*Axis{r.Parameter, r.Latency}
+	if r.Trace != nil {
+		texts, axes = append(texts, r.Trace.Title), append(axes, &r.Trace.X, &r.Trace.Y)
+	}
+	for _, axis := range axes {
 		if axis != nil {
 			texts = append(texts, axis.Name, axis.Unit)
 		}
@@ -105,6 +112,21 @@ func (r *Result) checkSample(s *Sample, known map[string]bool) error {
 			return fmt.Errorf("latency at %v %%: %v: percents must ascend, up to 100", p.Percent, p.Value)
 		}
 		last = p.Percent
+	}
+	return r.checkTrace(s.Trace)
+}
+
+func (r *Result) checkTrace(trace []Point) error {
+	switch {
+	case len(trace) > 0 && r.Trace == nil:
+		return errors.New("trace: the result does not say what of")
+	case len(trace) > maxTrace:
+		return fmt.Errorf("trace: %d points are more than %d", len(trace), maxTrace)
+	}
+	for i, p := range trace {
+		if !finite(p.X) || !finite(p.Y) || i > 0 && p.X < trace[i-1].X {
+			return fmt.Errorf("trace: point %d (%v, %v): want finite figures, X ascending", i, p.X, p.Y)
+		}
 	}
 	return nil
 }

@@ -214,9 +214,11 @@ func (c *checker) rules() {
 	c.duration("detection.grace", d.Grace, 0, 31*day)
 	c.duration("detection.future_skew", d.FutureSkew, 0, day)
 	c.duration("detection.max_episode", d.MaxEpisode, time.Minute, 400*day)
+	ids := ruleIDs()
 	for id := range c.l.Rules {
-		if _, ok := defaultRules(detect.Default())[id]; !ok {
-			c.fail("rules."+id, "there is no such rule; there are: %s", strings.Join(ruleIDs(), ", "))
+		if _, copied := d.Copies[id]; !copied && !slices.Contains(ids, id) {
+			c.fail("rules."+id, "there is no such rule; there are: %s, and those under detection.copies",
+				strings.Join(ids, ", "))
 		}
 	}
 	if len(c.errs) == 0 {

@@ -135,6 +135,8 @@ type DetectionConfig struct {
 	Hours         HoursConfig `yaml:"hours"`
 	DenialCodes   []string    `yaml:"denial_codes"`
 	DenialPhrases []string    `yaml:"denial_phrases"`
+	// Copies are more rules: NAME: the built-in rule it is a copy of. Their settings are under rules.NAME.
+	Copies map[string]string `yaml:"copies"`
 }
 
 // HoursConfig are working hours; outside them is [From, To).

@@ -16,6 +16,7 @@ func (c *Config) Detect() detect.Config {
 		Grace: time.Duration(c.Detection.Grace), FutureSkew: time.Duration(c.Detection.FutureSkew),
 		MaxEpisode: time.Duration(c.Detection.MaxEpisode), StateTTL: time.Duration(c.State.TTL),
 		Hours: c.Detection.Hours.detect(), DenialCodes: c.Detection.DenialCodes, DenialPhrases: c.Detection.DenialPhrases,
+		Copies:        c.Detection.Copies,
 		Rules:         detectRules(c.Rules),
 		Organizations: map[string]detect.Organization{},
 	}

@@ -12,6 +12,7 @@ type Config struct {
 	Hours         Hours               // working hours, for off_hours rules
 	DenialCodes   []string            // exact values of errorCode, reasonCode or the head of outcomeDescription
 	DenialPhrases []string            // looked for in outcomeDescription, ASCII case folded
+	Copies        map[string]string   // more rules: the id of the built-in rule that each is a copy of, by its own id
 	Rules         map[string]Settings // by rule id
 	Organizations map[string]Organization
 }

@@ -28,6 +28,7 @@ type Rule struct {
 	Tags     []string
 
 	canonical string
+	copied    bool
 	matcher   uint // bit in the organisation's masks
 }
 
@@ -44,6 +45,7 @@ type builtin struct {
 	severity, typ    string
 	title, verb      string
 	hours            bool // the match is restricted to off-hours
+	copied           bool // see Config.Copies
 	tags             []string
 }
 

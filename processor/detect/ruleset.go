@@ -28,7 +28,7 @@ type RuleSet struct {
 
 // OrgRules are the effective rules of one organisation.
 type OrgRules struct {
-	rules     []*Rule // those that look at events, in the order of the built-in table
+	rules     []*Rule // those that look at events: in the order of the built-in table, then copies by id
 	integrity *Rule   // nil: disabled
 	matchers  []matcher
 	atoms     *atoms // of the set
@@ -82,7 +82,10 @@ func (s *RuleSet) compileOrg(c Config, org Organization) (*OrgRules, error) {
 		return nil, fmt.Errorf("hours: %w", err)
 	}
 	den := compileDenials(c.DenialCodes, c.DenialPhrases)
-	table := builtins()
+	table, err := c.table()
+	if err != nil {
+		return nil, err
+	}
 	for _, m := range []map[string]Settings{c.Rules, org.Rules} {
 		for _, id := range slices.Sorted(maps.Keys(m)) {
 			if !slices.ContainsFunc(table, func(b builtin) bool { return b.id == id }) {
@@ -134,6 +137,7 @@ func (b *builtin) compile(set Settings, den *denials, h *hours, grace, maxEpisod
 		Rule: window.Rule{ID: b.id, Kind: b.kind, Threshold: *set.Threshold, Window: int64(*set.Window),
 			Cooldown: int64(*set.Cooldown), MaxEpisode: maxEpisode},
 		Type: *set.Type, Severity: *set.Severity, Title: *set.Title, Runbook: set.runbook(), Verb: b.verb, Tags: set.Tags,
+		copied: b.copied,
 	}
 	if err := r.check(); err != nil {
 		return nil, matcher{}, err
@@ -181,6 +185,9 @@ func (o *OrgRules) appendText(dst []byte) []byte {
 	}
 	for _, r := range all {
 		dst = fmt.Appendf(dst, "%x %q %q %q %q %q\n", r.Version, r.Severity, r.Type, r.Title, r.Runbook, r.Tags)
+		if r.copied { // a built-in rule is known by its version
+			dst = fmt.Appendf(dst, "copy %q\n", r.ID)
+		}
 	}
 	return dst
 }

@@ -80,6 +80,58 @@ func BenchmarkStepBelowThreshold(b *testing.B) { benchmarkStep(b, 1300*time.Mill
 func BenchmarkStepInEpisode(b *testing.B)      { benchmarkStep(b, 20*time.Millisecond, 1) }
 func BenchmarkStepManyKeys(b *testing.B)       { benchmarkStep(b, 20*time.Millisecond, 1000) }
 
+// BenchmarkStepCrossing is the event that makes an alert: the third denial of a principal. Writing the state is not
+// counted.
+func BenchmarkStepCrossing(b *testing.B) {
+	e := newEngine(b, "")
+	p := e.NewPartition(engine.PartitionConfig{Loader: nothing{}, CacheBytes: 1 << 40})
+	var scratch engine.Scratch
+	var fx engine.Effects
+	offset := int64(0)
+	t := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	_, err := p.Advance(t.UnixNano(), 1<<30, &fx)
+	require.NoError(b, err)
+	denied := func(principal int) engine.Prepared {
+		r := engine.Record{Offset: offset, Timestamp: t.UnixNano(), Value: fmt.Appendf(nil, `{"id":"e-%d","timestamp":%q,`+
+			`"action":"data.read","status":"failure","errorCode":"AccessDenied","organizationId":"org","principalId":"p-%d"}`,
+			offset, t.Format(time.RFC3339Nano), principal)}
+		offset++
+		var prepared engine.Prepared
+		e.Prepare(&r, &scratch, &prepared)
+		return prepared
+	}
+	written := func() {
+		require.NoError(b, p.Changes(func([]byte, window.Index, window.Change) error { return nil }))
+		p.Committed(p.SealFields())
+		fx.Reset()
+	}
+	for i := range 2 * b.N {
+		event := denied(i % b.N)
+		require.NoError(b, p.Step(&event, &fx))
+		if i%1000 == 999 {
+			written()
+		}
+	}
+	events := make([]engine.Prepared, b.N)
+	for i := range events {
+		events[i] = denied(i)
+	}
+	written()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range events {
+		if err := p.Step(&events[i], &fx); err != nil {
+			b.Fatal(err)
+		}
+		if i%1000 == 999 {
+			b.StopTimer()
+			require.Len(b, fx.Alerts, 1000)
+			written()
+			b.StartTimer()
+		}
+	}
+}
+
 func BenchmarkPrepare(b *testing.B) {
 	e := newEngine(b, "")
 	records := benchRecords(1, time.Second, 1)

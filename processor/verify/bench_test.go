@@ -64,3 +64,14 @@ func BenchmarkVerify(b *testing.B) {
 		v.Verify(e, s)
 	}
 }
+
+// BenchmarkCanonical is the canonical string alone.
+func BenchmarkCanonical(b *testing.B) {
+	v := newVerifier(b, verify.Config{Secret: []byte(secret)})
+	e := decode(b, string(typical(b, v)))
+	var dst []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = verify.AppendCanonical(dst[:0], e)
+	}
+}
