@@ -8,7 +8,7 @@ SHELL := bash
 export TOCSIN_COMMIT ?= $(shell git describe --always --dirty 2>/dev/null)
 # Each target's time of `make fuzz`.
 FUZZTIME ?= 10s
-# The packages that test, race and bench look at.
+# The packages that test, race and microbench look at.
 PKG ?= ./...
 # What reports say they are about. Asked once, before a report is written over one that is kept.
 COMMIT := $(shell git describe --always --dirty 2>/dev/null)
@@ -88,9 +88,15 @@ mutants: setup ## put faults into the code, one at a time: a test must see each 
 	  $(if $(TABLE),-table $(CURDIR)/bench/results/mutants.md)
 
 .PHONY: bench
-bench: setup ## benchmarks of all packages, then the load program against the real Kafka
-	go test -run '^$$' -bench . -benchmem $(PKG)
-	go run ./bench/load
+bench: setup ## the short set of measurements against the real Kafka, under ten minutes, into bench/results (bench/README.md)
+	@bench/short.sh bench/results
+
+# How often each benchmark is run: benchstat wants six or more.
+COUNT ?= 1
+
+.PHONY: microbench
+microbench: setup ## benchmarks of single steps (PKG=./topics, COUNT=10 for benchstat)
+	go test -run '^$$' -bench . -benchmem -count $(COUNT) $(PKG)
 
 .PHONY: kstreams
 kstreams: ## build and test the Kafka Streams peer into .cache, through Maven: then `go run ./bench/load -peer streams`

@@ -89,6 +89,7 @@ func BenchmarkRestore(b *testing.B) {
 	for _, mode := range []Mode{Full, Tail} {
 		b.Run(mode.String(), func(b *testing.B) {
 			var cpu time.Duration
+			b.ReportAllocs()
 			for b.Loop() {
 				b.StopTimer()
 				s := openStore(b, Config{Dir: b.TempDir(), HeadIndex: toyIndex, CheckFormat: toyFormat, Now: time.Now})
@@ -174,6 +175,7 @@ func BenchmarkApply(b *testing.B) {
 			e := newBenchEngine()
 			var changed, applied, cpu time.Duration
 			next := int64(0)
+			b.ReportAllocs()
 			for b.Loop() {
 				b.StopTimer()
 				changes := e.changes(size)
