@@ -59,6 +59,48 @@ func TestForeignProducer(t *testing.T) {
 	}
 }
 
+// A producer that is not ours writes to the topics that the processor writes and does not restore from. It goes on as if
+// nothing had been. Who has to read such a record to mend a partition is told where it lies.
+func TestForeignProducerElsewhere(t *testing.T) {
+	e := newEnv(t, 2)
+	var named string
+	for _, c := range []struct{ topic, key, value string }{
+		{e.names.Seals, "0", "x"},
+		{e.names.Seals, "0", `{"schema":1}`},
+		{e.names.Seals, "nobody", "x"},
+		{e.names.Alerts, "nobody", "x"},
+		{e.names.DeadLetter, "nobody", "x"},
+	} {
+		r := &kgo.Record{Topic: c.topic, Key: []byte(c.key), Value: []byte(c.value)}
+		require.NoError(t, e.client.ProduceSync(t.Context(), r).FirstErr())
+		if c.key == "0" && named == "" {
+			named = fmt.Sprintf("topic %s partition 0 offset %d: coverage", c.topic, r.Offset)
+		}
+	}
+	dir := t.TempDir()
+	for round := range 2 {
+		x := e.start(dir, nil)
+		e.sendMany(round*60, 60)
+		e.drain()
+		x.waitRunning(2)
+		require.Empty(t, x.log.find("partition stopped"))
+		require.NoError(t, x.stop())
+		e.leave()
+	}
+	plans, err := PlanOffsets(t.Context(), e.offsetsConfig())
+	require.NoError(t, err)
+	require.Len(t, plans, 2)
+	for i, p := range plans {
+		require.Equal(t, CauseNone, p.Cause, p.Detail)
+		_, err = ReplayStretch(t.Context(), e.offsetsConfig(), &plans[i])
+		if i == 0 {
+			require.ErrorContains(t, err, named)
+		} else {
+			require.NoError(t, err, "its own records are as they were")
+		}
+	}
+}
+
 // largeInput lets the input topic take records of some megabytes.
 func (e *env) largeInput() {
 	e.t.Helper()

@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -56,8 +57,12 @@ func (o *offsets) coverage(
 			return nil
 		}
 		c, err := topics.DecodeCoverage(rec.Value)
-		if err != nil || c.TopicID != o.input.ID {
-			return err
+		if err != nil {
+			// A foreign record, then. What was judged cannot be told without what it stands for, if for anything.
+			return fmt.Errorf("topic %s partition %d offset %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
+		}
+		if c.TopicID != o.input.ID {
+			return nil
 		}
 		return each(c)
 	})

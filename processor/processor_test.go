@@ -165,7 +165,9 @@ func TestCrashAndTailRestore(t *testing.T) {
 			return at[0] > int64(round*200+20)
 		}, testTimeout, time.Millisecond)
 		dir = x.crash()
-		for _, line := range x.log.find("restored") {
+		lines := x.log.find("restored")
+		require.NotEmpty(t, lines)
+		for _, line := range lines {
 			if round > 0 {
 				require.Equal(t, "tail", line["mode"], "%v", line)
 				require.LessOrEqual(t, x.log.number(line, "transactions"), 2, "%v", line)

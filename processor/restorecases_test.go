@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -38,8 +39,34 @@ import (
 //	interrupted full restore resumes                  TestRestoreResumes; state.TestInterruptedFullRestore
 //	corrupt table: that partition is rebuilt          TestRestoreOfDamagedState; state.TestDamagedTable
 //	corrupt store: put aside, everything is rebuilt   TestRestoreOfDamagedState; state.TestDamagedStore
-//	records that no seal accounts for                 TestStopsOnForeignRecord; state.TestForeignRecord
+//	records that no seal accounts for                 TestForeignProducer; state.TestForeignRecord
 //	state that was altered and still can be read      TestRestoreOfAlteredState; state.TestTailOverDamagedState
+
+// The tests named above are there.
+func TestRestoreCasesAreTested(t *testing.T) {
+	read := func(pattern string) (text string) {
+		paths, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, path := range paths {
+			b, err := os.ReadFile(path)
+			require.NoError(t, err)
+			text += string(b)
+		}
+		return text
+	}
+	functions := map[string]string{"": read("*_test.go"), "state.": read("../state/*_test.go")}
+	named := 0
+	for line := range strings.Lines(read("restorecases_test.go")) {
+		if !strings.HasPrefix(line, "//\t") {
+			continue
+		}
+		for _, name := range regexp.MustCompile(`(state\.)?(Test\w+)`).FindAllStringSubmatch(line, -1) {
+			require.Contains(t, functions[name[1]], "\nfunc "+name[2]+"(t *testing.T) {", "%s", line)
+			named++
+		}
+	}
+	require.Greater(t, named, 20)
+}
 
 // A transaction of somebody else has been open on the changelog since before the last transactions of ours. A restore
 // that read to the last stable offset would take a part for the whole.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -146,7 +147,7 @@ func each(v reflect.Value, path string, visit func(path string, v reflect.Value)
 	}
 }
 
-// joinPath puts names with a dot in quotes, so that a path can be read back.
+// joinPath puts names with a dot in quotes, as Go writes them, so that a path can be read back.
 func joinPath(path, name string) string {
 	if name == "" || strings.ContainsAny(name, `."`) {
 		name = fmt.Sprintf("%q", name)
@@ -162,11 +163,12 @@ func splitPath(path string) ([]string, error) {
 	var names []string
 	for {
 		if strings.HasPrefix(path, `"`) {
-			end := strings.Index(path[1:], `"`)
-			if end < 0 {
+			quoted, err := strconv.QuotedPrefix(path)
+			if err != nil {
 				return nil, fmt.Errorf("a quote is not closed")
 			}
-			names, path = append(names, path[1:end+1]), path[end+2:]
+			name, _ := strconv.Unquote(quoted) // a quoted prefix is one that can be
+			names, path = append(names, name), path[len(quoted):]
 			if path == "" {
 				return names, nil
 			}

@@ -144,16 +144,58 @@ func TestEnvName(t *testing.T) {
 	require.Equal(t, "TOCSIN_RULES__FAILED_AUTH__THRESHOLD", name)
 }
 
-// FuzzLoad: no file makes the loader panic.
+// shownAs lists what somebody has set, as it is shown, by path. Secrets are not shown, and left out.
+func shownAs(s *Settings) map[string]string {
+	list := map[string]string{}
+	for _, x := range s.List() {
+		if !x.Source.IsDefault() && !strings.HasPrefix(x.Path, "verify.secret") && x.Path != "database" {
+			list[x.Path] = x.Value
+		}
+	}
+	return list
+}
+
+// loadShown loads what is shown, each value under the path that it is shown with.
+func loadShown(t *testing.T, list map[string]string) map[string]string {
+	t.Helper()
+	var flags []Flag
+	for path, value := range list {
+		flags = append(flags, Flag{Name: "--set", Path: path, Value: value})
+	}
+	s, err := Load(defaults(), Input{Flags: flags})
+	require.NoError(t, err, "%q", list)
+	return shownAs(s)
+}
+
+// FuzzLoad: no file makes the loader panic, and what has been loaded loads again from what is shown of it, path by path
+// and value by value, and is the same. Of lists, which are shown with commas between their items, that holds once they
+// have been read back.
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte("kafka:\n  brokers: [a, b]\n  secure: true\nrules:\n  x: {threshold: 3}\n"))
 	f.Add([]byte("a: &x\n  b: *x\n"))
 	f.Add([]byte("kafka: {brokers: [host:9092, ::1, x:*, 'q':1, h:~]}\nverify: {sources: {a:b: c, d:}}\n"))
 	f.Add([]byte("? [a]\n: b\n---\n!!binary x"))
+	f.Add([]byte("limits: {bytes: 3MiB, wait: 1d12h, count: -7, ratio: 1e-9}\nverify: {sources: {\"a.b\": c, '': d}}\n"))
+	f.Add([]byte("limits: {wait: 2540400h}\n"))   // more days than a hundred years have
+	f.Add([]byte("limits: {wait: 106751d24h}\n")) // more than there can be
+	f.Add([]byte("rules: {x: {window: 90s, except: ['a,b', ' c']}, 'd.\"e': {threshold: 1}, '\"f': {threshold: 2}}\n"))
+	f.Add([]byte("rules: {\"a.\\nb\": {threshold: 1}, \"a.\\xff\": {threshold: 2}, '\\.': {threshold: 3}}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 1<<16 {
 			return
 		}
-		_, _ = Load(defaults(), Input{Name: "f", Data: data})
+		s, err := Load(defaults(), Input{Name: "f", Data: data})
+		if err != nil {
+			return
+		}
+		list := shownAs(s)
+		once := loadShown(t, list)
+		for path, value := range list {
+			if path != "kafka.brokers" && path != "verify.sources" && !strings.HasSuffix(path, ".except") {
+				require.Equal(t, value, once[path], path)
+			}
+		}
+		require.Len(t, once, len(list))
+		require.Equal(t, once, loadShown(t, once))
 	})
 }

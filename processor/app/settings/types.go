@@ -1,8 +1,10 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -15,14 +17,19 @@ type Duration time.Duration
 
 var days = regexp.MustCompile(`^(-?)([0-9]+(?:\.[0-9]+)?)d(.*)$`)
 
+// maxDays is the number of whole days in the longest duration, 292 years.
+const maxDays = float64(math.MaxInt64 / (24 * time.Hour))
+
+var errTooManyDays = errors.New("more days than a duration can hold")
+
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (d *Duration) UnmarshalText(b []byte) error {
 	text := string(b)
 	var whole time.Duration
 	if m := days.FindStringSubmatch(text); m != nil {
 		n, err := strconv.ParseFloat(m[2], 64)
-		if err != nil || n > 100*365 {
-			return fmt.Errorf("more days than a duration can hold")
+		if err != nil || n > maxDays {
+			return errTooManyDays
 		}
 		whole = time.Duration(n * float64(24*time.Hour))
 		if m[3] == "" {
@@ -40,6 +47,9 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	rest, err := time.ParseDuration(text)
 	if err != nil {
 		return fmt.Errorf("not a duration: write a number with a unit, like 100ms, 90s, 15m, 8h or 7d")
+	}
+	if sum := whole + rest; (sum < whole) != (rest < 0) {
+		return errTooManyDays
 	}
 	*d = Duration(whole + rest)
 	return nil
