@@ -56,11 +56,15 @@ SOAK := $(strip $(if $(KILLS),TestSoak) $(if $(STORM),TestStorm) $(if $(UPGRADE)
 space := $(subst ,, )
 
 .PHONY: soak
-soak: setup ## processes killed, paused, stopped under load (KILLS=20 EVENTS=100000 RATE=2000 SEED=1), a storm of STORM=20 s, an upgrade over UPGRADE=40000
+soak: setup ## processes killed, paused, stopped under load (KILLS=20 EVENTS=100000 RATE=2000 SEED=1), a storm of STORM=20 s, an upgrade over UPGRADE=40000; SUM=1 adds up what was reported
+ifdef SUM
+	TOCSIN_SUM=$(CURDIR)/bench/results go test -count 1 -v -run 'TestSum$$' ./processor/processortest/soak
+else
 	report=$(if $(SOAK),$(CURDIR)/bench/results,$$(mktemp -d)); mkdir -p "$$report"; \
 	  TOCSIN_SOAK=1 TOCSIN_REPORT=$$report TOCSIN_KILLS=$(KILLS) TOCSIN_EVENTS=$(EVENTS) TOCSIN_RATE=$(RATE) \
 	  TOCSIN_SEED=$(SEED) TOCSIN_STORM=$(STORM) TOCSIN_UPGRADE=$(UPGRADE) go test -count 1 -timeout 24h -v \
 	  ./processor/processortest/soak $(if $(SOAK),-run '$(subst $(space),|,$(SOAK))')
+endif
 
 SIMULATE := go test -count 1 -timeout 24h -v ./processor/processortest/simulate
 # Of a verbose run: what failed, and the summaries.

@@ -14,6 +14,7 @@ type Expectation struct {
 	Revisions  [][]oracle.Revision // by partition, in order
 	Over       map[oracle.Key]bool // keys above the cap: only ids and crossings are exact
 	Near       map[oracle.Key]bool // keys so near the cap that they may be treated as above it, see nearCap
+	Blurred    oracle.Counts       // of Counts, the duplicates and conflicts of those keys: not all of them may be noticed
 	DeadLetter []DeadLetter        // in order of the stream
 	Next       []int64             // offset after the last record, by partition
 }
@@ -47,11 +48,17 @@ func (g *Generator) Expect(n int, partitions int32, ticks bool) (*Expectation, e
 			x.Revisions[p] = append(x.Revisions[p], r)
 		})
 	}
+	repeated := map[oracle.Key]oracle.Counts{} // of keys that had any
 	step := func(p int32, class *oracle.Record) {
 		class.Offset = x.Next[p]
 		x.Next[p]++
 		ruling := oracles[p].Step(class)
 		x.Counts.Add(ruling)
+		if ruling.Verdict == oracle.Duplicate || ruling.Conflict {
+			of := repeated[class.Key]
+			of.Add(ruling)
+			repeated[class.Key] = of
+		}
 		if ruling.Verdict == oracle.SetAside {
 			x.DeadLetter = append(x.DeadLetter, DeadLetter{p, class.Offset, ruling.Reason})
 		}
@@ -69,6 +76,11 @@ func (g *Generator) Expect(n int, partitions int32, ticks bool) (*Expectation, e
 	}
 	for _, o := range oracles {
 		for _, key := range o.Above(nearCap) {
+			if !x.Over[key] && !x.Near[key] { // it may lie in several partitions
+				of := repeated[key]
+				x.Blurred.Duplicates += of.Duplicates
+				x.Blurred.Conflicts += of.Conflicts
+			}
 			if o.Peak(key) > retainedCap {
 				x.Over[key] = true
 			} else {

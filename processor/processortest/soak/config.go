@@ -18,7 +18,8 @@ type Config struct {
 	Seed    uint64
 	Kills   int
 	Events  int
-	Rate    int // events offered per second, at most
+	Rate    int    // events offered per second, at most
+	Commit  string // goes into the report
 	// Say tells how it goes.
 	Say func(format string, args ...any)
 }
@@ -45,20 +46,21 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		return nil, err
 	}
 	w := &world{cfg: cfg, plan: NewPlan(cfg.Seed, cfg.Kills), report: newReport(&cfg)}
-	return w.run(ctx, w.faults, w.check)
+	return w.run(ctx, w.faults, w.check, w.checkDigests)
 }
 
 // run is a run during which something happens, and what is checked afterwards.
 func (w *world) run(
 	ctx context.Context, happens func(context.Context) error, checks ...func(context.Context) error,
 ) (r *Report, err error) {
-	cfg, began := w.cfg, time.Now()
+	cfg, began, used := w.cfg, time.Now(), cpuTime()
 	defer func() {
 		err = errors.Join(err, w.tearDown())
 		if err != nil {
 			w.report.fail("the run broke off: %v", err)
 		}
 		w.report.Seconds = int(time.Since(began).Seconds())
+		w.report.CPUSeconds = int((cpuTime() - used).Seconds())
 		r = w.report
 	}()
 	mix := generate.Default(cfg.Events)

@@ -14,7 +14,9 @@ import (
 
 // inflict does what a fault says. The result is the number of kills for which nobody was up.
 func (w *world) inflict(ctx context.Context, f *Fault) (short int, err error) {
-	w.report.Faults[f.Kind]++
+	if f.Kind != Join {
+		w.report.Faults[f.Kind]++
+	}
 	switch f.Kind {
 	case Kill:
 		return w.kill(ctx, f)
@@ -28,10 +30,11 @@ func (w *world) inflict(ctx context.Context, f *Fault) (short int, err error) {
 		m := w.members[members-1]
 		m.leaves = time.Now().Add(f.Down)
 		if m.condition == away && m.back.IsZero() {
+			w.report.Faults[Join]++
 			w.cfg.Say("join: %s", m.Instance)
 			return 0, m.start(ctx)
 		}
-		return 0, nil // it is here already, and stays for longer
+		return 0, nil // it is here already and stays for longer: nobody joins
 	case Pause, Stop, Leave:
 	}
 	m, err := w.victim(ctx, f)

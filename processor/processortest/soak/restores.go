@@ -26,10 +26,10 @@ type Restores struct {
 
 // restored is a line of a process's log.
 type restored struct {
-	partition            int32
-	mode                 string
-	from, until          int64
-	records, transactons int64
+	partition             int32
+	mode                  string
+	from, until           int64
+	records, transactions int64
 }
 
 // checkLogs reads the logs of all lives: every restore against the changelog, and what must not be there.
@@ -40,7 +40,8 @@ func (w *world) checkLogs() error {
 	if c.err != nil {
 		w.report.fail("changelog: %v", c.err)
 	}
-	w.report.Restores.Own = make([]int, maxTail+2)
+	sum := &w.report.Restores
+	sum.Own = make([]int, maxTail+2)
 	for _, m := range w.members {
 		had := map[int32]bool{}
 		for i := range m.lives {
@@ -55,7 +56,10 @@ func (w *world) checkLogs() error {
 			for _, line := range lines {
 				switch line["msg"] {
 				case "restored":
-					r := parseRestored(line)
+					r, err := parseRestored(line)
+					if err != nil {
+						return fmt.Errorf("%s: %w", l.log, err)
+					}
 					w.checkRestore(m, l, &r, past{had[r.partition], began[r.partition], cut[r.partition]})
 					had[r.partition], began[r.partition] = true, true
 				case "partitions given up":
@@ -72,16 +76,28 @@ func (w *world) checkLogs() error {
 			}
 		}
 	}
+	// Nothing above has been checked where there was nothing to check.
+	if sum.First < partitions || sum.Compared == 0 || sum.Tail+sum.TailOthers == 0 || sum.TailRecords == 0 {
+		w.report.fail("%d restores in full, %d of the tail with %d records, %d compared with the disk: too few to show anything",
+			sum.First, sum.Tail+sum.TailOthers, sum.TailRecords, sum.Compared)
+	}
 	return nil
 }
 
-func parseRestored(line map[string]any) restored {
+func parseRestored(line map[string]any) (r restored, err error) {
 	number := func(name string) int64 {
-		f, _ := line[name].(float64)
+		f, ok := line[name].(float64)
+		if !ok {
+			err = fmt.Errorf("line %v has no number %q", line, name)
+		}
 		return int64(f)
 	}
-	return restored{partition: int32(number("partition")), mode: fmt.Sprint(line["mode"]), from: number("from"),
-		until: number("until"), records: number("records"), transactons: number("transactions")}
+	r = restored{partition: int32(number("partition")), mode: fmt.Sprint(line["mode"]), from: number("from"),
+		until: number("until"), records: number("records"), transactions: number("transactions")}
+	if r.mode != "tail" && r.mode != "full" {
+		err = fmt.Errorf("line %v: mode %q", line, r.mode)
+	}
+	return r, err
 }
 
 func partitionsIn(line map[string]any) (ps []int32) {
@@ -127,8 +143,8 @@ func (w *world) checkRestore(m *member, l *life, r *restored, before past) {
 		}
 	}
 	seals, records := c.parts[r.partition].between(r.from, r.until)
-	if records != r.records || int64(len(seals)) != r.transactons {
-		w.report.fail("%s: read %d records of %d transactions, the changelog has %d of %d", where, r.records, r.transactons,
+	if records != r.records || int64(len(seals)) != r.transactions {
+		w.report.fail("%s: read %d records of %d transactions, the changelog has %d of %d", where, r.records, r.transactions,
 			records, len(seals))
 	}
 	own, others := 0, 0

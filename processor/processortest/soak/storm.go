@@ -1,11 +1,14 @@
 package soak
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -29,7 +32,8 @@ type StormConfig struct {
 	Seed    uint64
 	Every   time.Duration // between two changes of the group
 	Lasting time.Duration
-	Rate    int // events a second
+	Rate    int    // events a second
+	Commit  string // goes into the report
 	Say     func(format string, args ...any)
 }
 
@@ -39,10 +43,11 @@ type StormReport struct {
 
 	Joins      int     `json:"joins"`
 	Leaves     int     `json:"leaves"`
-	Rebalances int64   `json:"rebalances"` // that members went through, added up
+	Rebalances int64   `json:"rebalances"` // generations of the group that members were part of, added up
 	Committed  int     `json:"committed"`  // transactions, in each changelog partition
 	Aborted    int64   `json:"aborted"`    // transactions
 	Replaced   int64   `json:"replaced"`   // clients given up
+	Surplus    int64   `json:"surplus"`    // aborted or given up beyond one in each rebalance of each member
 	Gap        float64 `json:"gap"`        // longest time without a commit, in seconds
 }
 
@@ -63,10 +68,11 @@ type storm struct {
 // at every interval. A member that leaves is stopped in order, and says so to the group.
 func Storm(ctx context.Context, cfg StormConfig) (r *StormReport, err error) {
 	events := cfg.Rate * int(cfg.Lasting/time.Second)
-	run := Config{Seed: cfg.Seed, Events: events, Rate: cfg.Rate, Say: cfg.Say, Dir: cfg.Dir}
+	run := Config{Seed: cfg.Seed, Events: events, Rate: cfg.Rate, Say: cfg.Say, Dir: cfg.Dir, Commit: cfg.Commit}
 	s := &storm{cfg: cfg, report: &StormReport{Report: *newReport(&run)}}
 	s.world = &world{cfg: run, report: &s.report.Report, load: &load{rate: cfg.Rate}}
 	s.load.ceiling.Store(int64(events))
+	used := cpuTime()
 	defer func() {
 		for _, m := range s.members {
 			if m != nil {
@@ -74,6 +80,7 @@ func Storm(ctx context.Context, cfg StormConfig) (r *StormReport, err error) {
 			}
 		}
 		err = errors.Join(err, s.tearDown())
+		s.report.CPUSeconds = int((cpuTime() - used).Seconds())
 		r = s.report
 	}()
 	if err := s.setUp(ctx); err != nil {
@@ -99,6 +106,10 @@ func Storm(ctx context.Context, cfg StormConfig) (r *StormReport, err error) {
 		return nil, err
 	}
 	s.report.Seconds = int(s.report.elapsed())
+	if want := int(cfg.Lasting * 9 / 10 / cfg.Every); s.report.Joins+s.report.Leaves < want {
+		s.report.fail("%d joins and %d leaves in %s: one every %s was wanted, at least %d", s.report.Joins, s.report.Leaves,
+			cfg.Lasting, cfg.Every, want)
+	}
 	return nil, nil //nolint:nilnil // the deferred function returns the report
 }
 
@@ -202,4 +213,29 @@ func (s *storm) measure(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// writeMarkdown writes the report as a table.
+func (r *StormReport) writeMarkdown(path, broker string, gap float64) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# A rebalance storm on %s\n\nBegan %s, commit %s, %s. The CPU time is that of the members, the load and the "+
+		"test", broker, r.Began.Format("2006-01-02 15:04 MST"), cmp.Or(r.Commit, "not recorded"), r.Machine)
+	if broker == "kafka" {
+		b.WriteString("; the broker's is not in it")
+	}
+	b.WriteString(".\n\n| | |\n| --- | ---: |\n")
+	for _, row := range []struct {
+		name  string
+		value any
+	}{
+		{"seed", r.Seed}, {"seconds", r.Seconds}, {"seconds of CPU time", r.CPUSeconds}, {"events", r.Events},
+		{"joins", r.Joins}, {"leaves", r.Leaves}, {"rebalances gone through, by all members", r.Rebalances},
+		{"transactions committed", r.Committed}, {"transactions aborted", r.Aborted}, {"clients given up", r.Replaced},
+		{"of these beyond one in a rebalance", r.Surplus},
+		{fmt.Sprintf("longest without a commit, seconds (at most %g)", gap), fmt.Sprintf("%.2f", r.Gap)},
+		{"lost, or otherwise than the oracle says", r.Differences}, {"twice", r.Twice}, {"failures", len(r.Failures)},
+	} {
+		fmt.Fprintf(&b, "| %s | %v |\n", row.name, row.value)
+	}
+	return os.WriteFile(path, []byte(b.String()), 0o644)
 }

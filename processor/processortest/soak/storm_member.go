@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tocsin/processor"
 	"tocsin/state"
@@ -28,7 +25,7 @@ type stormMember struct {
 	proc     *processor.Processor
 	log      *os.File
 	registry *prometheus.Registry
-	syncs    *syncs
+	seen     *rebalances
 	cancel   context.CancelFunc
 	done     chan error
 }
@@ -42,12 +39,13 @@ func (m *stormMember) start(s *storm) (err error) {
 	if m.log, err = os.OpenFile(m.dir+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		return err
 	}
-	m.registry, m.syncs = prometheus.NewRegistry(), &syncs{}
+	m.registry, m.seen = prometheus.NewRegistry(), newRebalances()
 	m.proc, err = processor.New(processor.Config{
-		App: s.app.ID, Instance: m.name, Kafka: append(s.app.Kafka(), kgo.WithHooks(m.syncs)),
+		App: s.app.ID, Instance: m.name, Kafka: s.app.Kafka(),
 		Topics: processor.Topics{Input: s.app.Input(), Alerts: s.app.Alerts(), DeadLetter: s.app.DeadLetters(),
 			Changelog: s.app.Changelog(), Seals: s.app.ID + "-seals"},
-		Engine: s.engine, Store: m.store, Log: slog.New(slog.NewJSONHandler(m.log, nil)), Registerer: m.registry,
+		Engine: s.engine, Store: m.store, Registerer: m.registry,
+		Log:     slog.New(noting{m.seen, slog.NewJSONHandler(m.log, nil)}),
 		Workers: 1, TrustCreateTime: true,
 		Session: session, Heartbeat: 250 * time.Millisecond, Transaction: 4 * time.Second, EndTimeout: 15 * time.Second,
 	})
@@ -85,12 +83,17 @@ func (m *stormMember) stop(ctx context.Context, s *storm) error {
 		s.report.fail("member %s stopped %d partitions, see its log %s", m.name, n, m.log.Name())
 	}
 	aborted, replaced := m.count("tocsin_processor_aborts_total"), m.count("tocsin_processor_client_restarts_total")
-	s.report.Rebalances += m.syncs.n.Load()
+	generations, noted, surplus := m.seen.sum()
+	s.report.Rebalances += generations
 	s.report.Aborted += aborted
 	s.report.Replaced += replaced
-	if aborted+replaced > m.syncs.n.Load() {
-		s.report.fail("member %s aborted %d transactions and replaced %d clients in %d rebalances", m.name, aborted, replaced,
-			m.syncs.n.Load())
+	s.report.Surplus += surplus
+	if surplus > 0 {
+		s.report.fail("member %s aborted %d transactions or replaced its client beyond one in each of %d rebalances, see its "+
+			"log %s; aborts within each generation: %v", m.name, surplus, generations, m.log.Name(), m.seen.aborts)
+	}
+	if noted != aborted+replaced {
+		s.report.fail("member %s logged %d aborts and new clients, and counted %d and %d", m.name, noted, aborted, replaced)
 	}
 	return nil
 }
@@ -109,15 +112,3 @@ func (m *stormMember) count(name string) (n int64) {
 	}
 	return n
 }
-
-// syncs counts the generations of the group that a member was part of, by the answers to its SyncGroup requests.
-type syncs struct{ n atomic.Int64 }
-
-// OnBrokerRead implements kgo.HookBrokerRead.
-func (s *syncs) OnBrokerRead(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
-	if key == int16(kmsg.SyncGroup) && err == nil {
-		s.n.Add(1)
-	}
-}
-
-var _ kgo.HookBrokerRead = (*syncs)(nil)

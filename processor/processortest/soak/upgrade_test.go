@@ -13,7 +13,7 @@ import (
 )
 
 // TestUpgrade upgrades three processes twice while TOCSIN_UPGRADE events come, at most TOCSIN_RATE a second. Its report
-// goes to TOCSIN_REPORT/upgrade-<seed>.json.
+// goes to TOCSIN_REPORT/upgrade-<seed>.json and .md.
 func TestUpgrade(t *testing.T) {
 	onlyWhenAsked(t)
 	next, err := program.Build(t.Context(), t.TempDir(), program.NextFormat)
@@ -25,7 +25,7 @@ func TestUpgrade(t *testing.T) {
 	t.Log("logs and data are in", dir)
 	cfg := Config{
 		Program: built, Dir: dir, Seed: uint64(number(t, "TOCSIN_SEED", 1)), Events: number(t, "TOCSIN_UPGRADE", 40_000),
-		Rate: number(t, "TOCSIN_RATE", 2000),
+		Rate: number(t, "TOCSIN_RATE", 2000), Commit: os.Getenv("TOCSIN_COMMIT"),
 		Say: func(format string, args ...any) {
 			fmt.Printf("%7.2f "+format+"\n", append([]any{time.Since(began).Seconds()}, args...)...)
 		},
@@ -33,7 +33,10 @@ func TestUpgrade(t *testing.T) {
 	r, err := Upgrade(t.Context(), cfg, next)
 	require.NotNil(t, r, "%v", err)
 	if folder := os.Getenv("TOCSIN_REPORT"); folder != "" {
-		require.NoError(t, Write(filepath.Join(folder, fmt.Sprintf("upgrade-%d.json", cfg.Seed)), r))
+		name := filepath.Join(folder, fmt.Sprintf("upgrade-%d", cfg.Seed))
+		require.NoError(t, Write(name+".json", r))
+		require.NoError(t, WriteMarkdown(name+".md", fmt.Sprintf("A rolling upgrade under load (values in the end by format: %v)",
+			r.Values), r.Report))
 	}
 	require.NoError(t, Table(os.Stdout, r.Report))
 	fmt.Printf("values in the end by format: %v; partitions with the digest of a replay: %d\n", r.Values, r.Digests)
