@@ -4,8 +4,6 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# What reports say was tested.
-export TOCSIN_COMMIT ?= $(shell git describe --always --dirty 2>/dev/null)
 # Each target's time of `make fuzz`.
 FUZZTIME ?= 10s
 # The packages that test, race and microbench look at.
@@ -62,7 +60,7 @@ ifdef SUM
 else
 	report=$(if $(SOAK),$(CURDIR)/bench/results,$$(mktemp -d)); mkdir -p "$$report"; \
 	  TOCSIN_SOAK=1 TOCSIN_REPORT=$$report TOCSIN_KILLS=$(KILLS) TOCSIN_EVENTS=$(EVENTS) TOCSIN_RATE=$(RATE) \
-	  TOCSIN_SEED=$(SEED) TOCSIN_STORM=$(STORM) TOCSIN_UPGRADE=$(UPGRADE) go test -count 1 -timeout 24h -v \
+	  TOCSIN_COMMIT=$(COMMIT) TOCSIN_SEED=$(SEED) TOCSIN_STORM=$(STORM) TOCSIN_UPGRADE=$(UPGRADE) go test -count 1 -timeout 24h -v \
 	  ./processor/processortest/soak $(if $(SOAK),-run '$(subst $(space),|,$(SOAK))')
 endif
 

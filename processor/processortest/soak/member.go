@@ -109,6 +109,12 @@ func (m *member) inspect(ctx context.Context) (map[int32]int64, error) {
 	return stored, nil
 }
 
+// said tells whether there is a message in the log of the present life.
+func (m *member) said(message string) bool {
+	b, err := os.ReadFile(m.lives[len(m.lives)-1].log)
+	return err == nil && bytes.Contains(b, fmt.Appendf(nil, `"msg":%q`, message))
+}
+
 // ended is an error when a process that should run does not.
 func (m *member) ended() error {
 	if m.condition == away {

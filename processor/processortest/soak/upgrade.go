@@ -1,7 +1,6 @@
 package soak
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -87,10 +86,7 @@ func (w *world) replace(ctx context.Context, m *member, build string, format int
 	if err := m.start(ctx); err != nil {
 		return err
 	}
-	return w.until(ctx, m.Instance+" has partitions again", func() bool {
-		b, err := os.ReadFile(m.lives[len(m.lives)-1].log)
-		return err == nil && bytes.Contains(b, []byte(`"msg":"restored"`))
-	})
+	return w.until(ctx, m.Instance+" has partitions again", func() bool { return m.said("restored") })
 }
 
 // checkFormats looks at the state of the processes, which have ended.
