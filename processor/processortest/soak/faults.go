@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -158,11 +157,7 @@ func (w *world) restartBroker(ctx context.Context, down time.Duration) error {
 // allRun tells whether the processes that are up have come so far as to work.
 func (w *world) allRun() bool {
 	for _, m := range w.members {
-		if m.condition != up {
-			continue
-		}
-		lines, err := program.Lines(m.lives[len(m.lives)-1].log)
-		if err != nil || !slices.ContainsFunc(lines, func(l map[string]any) bool { return l["msg"] == "processor runs" }) {
+		if m.condition == up && !m.said("processor runs") {
 			return false
 		}
 	}
