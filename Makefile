@@ -74,7 +74,7 @@ ifdef REPEAT
 	TOCSIN_SEED=$(SEED) TOCSIN_CELL='$(CELL)' TOCSIN_REPEAT=$(REPEAT) \
 	  $(SIMULATE) -run '^$(if $(CELL),TestMatrix,TestSeeds)$$' | $(BRIEFLY)
 else
-	$(if $(CELL),,TOCSIN_SEED=$(SEED) TOCSIN_SEEDS=$(SEEDS) TOCSIN_COMMIT=$(COMMIT) \
+	$(if $(or $(SEEDS),$(if $(CELL),,all)),TOCSIN_SEED=$(SEED) TOCSIN_SEEDS=$(SEEDS) TOCSIN_COMMIT=$(COMMIT) \
 	  TOCSIN_REPORT=$(if $(SEEDS),$(CURDIR)/bench/results/simulate.md) $(SIMULATE) -run TestSeeds | $(BRIEFLY))
 	TOCSIN_CELL='$(CELL)' TOCSIN_CELLS=$(CELLS) TOCSIN_COMMIT=$(COMMIT) \
 	  TOCSIN_MATRIX=$(if $(CELLS),$(CURDIR)/bench/results/crash-matrix.md) $(SIMULATE) -run TestMatrix | $(BRIEFLY)
