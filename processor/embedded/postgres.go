@@ -173,6 +173,9 @@ func (p *Postgres) dsn(role, password, database string) string {
 // Port is the TCP port on 127.0.0.1.
 func (p *Postgres) Port() int { return p.port }
 
+// PID is the process id of the server, which has a child for each connection.
+func (p *Postgres) PID() int { return p.proc.PID() }
+
 // CreateDatabase makes a database that belongs to the application's role. One that exists already is left as it is.
 func (p *Postgres) CreateDatabase(ctx context.Context, name string) error {
 	return p.asSuperuser(ctx, func(conn *pgx.Conn) error {
