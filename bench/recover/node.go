@@ -148,7 +148,7 @@ func (n *node) ask(ctx context.Context, path string) (c condition, err error) {
 	if err != nil {
 		return c, err
 	}
-	resp, err := new(http.Client).Do(req)
+	resp, err := n.w.web.Do(req)
 	if err != nil {
 		return c, err
 	}

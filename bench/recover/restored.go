@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"tocsin/processor/app/settings"
 	"tocsin/topics"
 	"tocsin/topics/readlog"
 )
@@ -18,15 +19,15 @@ import (
 // restored is a line of a process's log: a partition's state has been brought to the end of its changelog. The peer's
 // lines are of the same form, without mode and transactions.
 type restored struct {
-	Time         time.Time     `json:"time"`
-	Message      string        `json:"msg"`
-	Partition    int32         `json:"partition"`
-	Mode         string        `json:"mode"`
-	From         int64         `json:"from"`
-	Until        int64         `json:"until"`
-	Records      int64         `json:"records"`
-	Transactions int           `json:"transactions"`
-	Took         time.Duration `json:"took"`
+	Time         time.Time         `json:"time"`
+	Message      string            `json:"msg"`
+	Partition    int32             `json:"partition"`
+	Mode         string            `json:"mode"`
+	From         int64             `json:"from"`
+	Until        int64             `json:"until"`
+	Records      int64             `json:"records"`
+	Transactions int               `json:"transactions"`
+	Took         settings.Duration `json:"took"`
 }
 
 // restores are those of a life that ended after a time.
@@ -60,7 +61,7 @@ func sumUp(lines []restored) (sum restoring) {
 		r := &lines[i]
 		sum.records += r.Records
 		sum.transactions = max(sum.transactions, r.Transactions)
-		if begin := r.Time.Add(-r.Took); sum.begin.IsZero() || begin.Before(sum.begin) {
+		if begin := r.Time.Add(-time.Duration(r.Took)); sum.begin.IsZero() || begin.Before(sum.begin) {
 			sum.begin = begin
 		}
 		if r.Time.After(sum.end) {

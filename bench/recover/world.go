@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -22,6 +23,7 @@ type world struct {
 	cluster *run.Cluster
 	client  *kgo.Client
 	adm     *kadm.Client
+	web     *http.Client // of the admin servers
 	dir     string
 	program string // path of the built program
 	name    string // begins the names of topics and applications
@@ -29,7 +31,7 @@ type world struct {
 }
 
 func newWorld(ctx context.Context, o *options, cluster *run.Cluster) (w *world, err error) {
-	w = &world{options: o, cluster: cluster, name: fmt.Sprintf("%s-%d", o.scenario.name, time.Now().UnixMilli())}
+	w = &world{options: o, cluster: cluster, web: &http.Client{Transport: new(http.Transport)}, name: fmt.Sprintf("%s-%d", o.scenario.name, time.Now().UnixMilli())}
 	if w.dir, err = os.MkdirTemp("", "tocsin-recover-"); err != nil {
 		return nil, err
 	}
@@ -51,6 +53,7 @@ func (w *world) close() error {
 		n.kill()
 	}
 	w.client.Close()
+	w.web.CloseIdleConnections()
 	return os.RemoveAll(w.dir)
 }
 
