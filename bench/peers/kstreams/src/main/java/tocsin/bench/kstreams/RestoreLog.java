@@ -7,8 +7,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.streams.processor.StateRestoreListener;
 
 /**
- * Prints a line of JSON for each restore, in the form of the product's log: partition, first offset, offset after the
- * last, number of records, time taken. Restores run on several threads.
+ * Prints a line of JSON for each restore that read something, in the form of the product's log: partition, first offset,
+ * offset after the last, number of records, time taken. Restores run on several threads.
  */
 final class RestoreLog implements StateRestoreListener {
   private record Begin(long nanos, long from, long until) {}
@@ -26,7 +26,7 @@ final class RestoreLog implements StateRestoreListener {
   @Override
   public void onRestoreEnd(TopicPartition partition, String store, long records) {
     Begin begin = begun.remove(partition);
-    if (begin != null) {
+    if (begin != null && records > 0) { // a first start has nothing to tell
       System.out.printf(
           "{\"time\":\"%s\",\"msg\":\"restored\",\"partition\":%d,\"from\":%d,\"until\":%d,\"records\":%d,\"took\":\"%dns\"}%n",
           Instant.now(), partition.partition(), begin.from, begin.until, records, System.nanoTime() - begin.nanos);
