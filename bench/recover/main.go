@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -85,10 +86,14 @@ func parse(args []string) (*options, error) {
 		}
 		o := &options{scenario: s}
 		f := flag.NewFlagSet("recover "+s.name, flag.ContinueOnError)
+		f.SetOutput(io.Discard) // what is wrong is in the error
 		o.define(f)
 		s.flags(f, o)
 		if err := f.Parse(args[1:]); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
+				fmt.Fprintf(os.Stderr, "recover %s: %s\n\n", s.name, s.about)
+				f.SetOutput(os.Stderr)
+				f.PrintDefaults()
 				return nil, err
 			}
 			return nil, fmt.Errorf("%w: %w", errUsage, err)
