@@ -16,47 +16,39 @@ import (
 	"tocsin/topics"
 )
 
-// alertTopics are topics of alerts that point into a topic of events.
-type alertTopics struct {
-	w      *world
-	events string
-	next   []int64 // offsets after the events, by partition
+// evidenceStream is a topic of events that alerts point into.
+type evidenceStream struct {
+	w         *world
+	topic     string
+	generator *generate.Generator
 }
 
-// writeEvents makes the topic of events: as many as the alerts with most evidence point at.
-func (w *world) writeEvents(ctx context.Context, topic string, n int) (*alertTopics, error) {
-	if err := produce.CreateTopic(ctx, w.reach(), topic, int32(w.partitions)); err != nil {
-		return nil, err
-	}
-	g, err := generate.New(generate.Default(max(n, w.partitions*100)))
+// writeEvents makes the topic, with enough events for so many rows of evidence for each alert.
+func (w *world) writeEvents(ctx context.Context, topic string, evidence int) (*evidenceStream, error) {
+	cfg := generate.Default((w.alerts + w.partitions) * max(evidence, 1)) // what is left over in a partition makes no alert
+	cfg.Malformed = 0
+	g, err := generate.New(cfg)
 	if err != nil {
 		return nil, err
 	}
-	r, err := produce.Stream(ctx, g, produce.Config{Kafka: w.reach(), Topic: topic, To: g.Records(),
+	if err := produce.CreateTopic(ctx, w.reach(), topic, int32(w.partitions)); err != nil {
+		return nil, err
+	}
+	_, err = produce.Stream(ctx, g, produce.Config{Kafka: w.reach(), Topic: topic, To: g.Records(),
 		Partitions: int32(w.partitions)})
-	return &alertTopics{w, topic, r.Next}, err
+	return &evidenceStream{w, topic, g}, err
 }
 
-// write fills a topic with alerts, which must exist, each with so many rows of evidence. Those of one alert lie one
-// behind the other in one partition, as those of a principal do, and those of the next alert behind them.
-func (t *alertTopics) write(ctx context.Context, topic string, evidence int) error {
-	cl, err := kgo.NewClient(append(t.w.reach(), kgo.ProducerBatchMaxBytes(4<<20))...)
+// writeAlerts fills a topic, which must exist, with alerts, each with so many rows of evidence. Those of one alert lie
+// close together in one partition, and those of the next one in that partition behind them.
+func (s *evidenceStream) writeAlerts(ctx context.Context, topic string, evidence int) error {
+	cl, err := kgo.NewClient(append(s.w.reach(), kgo.ProducerBatchMaxBytes(4<<20))...)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
 	var failed atomic.Pointer[error]
-	at := make([]int64, len(t.next))
-	for i := range t.w.alerts {
-		a := newAlert(i)
-		partition := i % len(at)
-		for range evidence {
-			e := topics.Evidence{Role: "crossing", ID: fmt.Sprintf("evt-%d", at[partition]), Topic: t.events,
-				Partition: int32(partition), Offset: at[partition] % t.next[partition], Timestamp: a.Crossing,
-				Hash: hex.EncodeToString(make([]byte, 32)), Outcome: topics.OutcomeVerified.String()}
-			at[partition]++
-			a.Evidence = append(a.Evidence, e)
-		}
+	write := func(a *topics.Alert) error {
 		value, err := json.Marshal(a)
 		if err != nil {
 			return err
@@ -66,12 +58,56 @@ func (t *alertTopics) write(ctx context.Context, topic string, evidence int) err
 				failed.CompareAndSwap(nil, &err)
 			}
 		})
+		return nil
+	}
+	if err := s.each(evidence, write); err != nil {
+		return err
 	}
 	if err := cl.Flush(ctx); err != nil {
 		return err
 	}
 	if err := failed.Load(); err != nil {
 		return fmt.Errorf("write alerts: %w", *err)
+	}
+	return nil
+}
+
+// each makes the alerts.
+func (s *evidenceStream) each(evidence int, write func(*topics.Alert) error) error {
+	if evidence == 0 {
+		for i := range s.w.alerts {
+			if err := write(newAlert(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var (
+		rec   generate.Record
+		event topics.Event
+		c     = s.generator.Cursor()
+		next  = make([]int64, s.w.partitions) // offsets
+		rows  = make([][]topics.Evidence, s.w.partitions)
+	)
+	for i, made := 0, 0; made < s.w.alerts; i++ {
+		c.Write(i, &rec)
+		if reason, err := event.Decode(rec.Value, nil, topics.DefaultLimits()); reason != topics.ReasonNone {
+			return fmt.Errorf("event %d: %w", i, err)
+		}
+		p := generate.Partition(rec.Key, int32(s.w.partitions))
+		rows[p] = append(rows[p], topics.Evidence{Role: "crossing", ID: string(event.ID), Topic: s.topic, Partition: p,
+			Offset: next[p], Timestamp: topics.Timestamp(event.Time), Hash: hex.EncodeToString(make([]byte, 32)),
+			Outcome: topics.OutcomeVerified.String()})
+		next[p]++
+		if len(rows[p]) < evidence {
+			continue
+		}
+		a := newAlert(made)
+		a.Evidence, rows[p] = rows[p], nil
+		if err := write(a); err != nil {
+			return err
+		}
+		made++
 	}
 	return nil
 }

@@ -45,13 +45,13 @@ func measureSink(ctx context.Context, w *world) ([]*table, error) {
 	for _, evidence := range evidences() {
 		most = max(most, evidence)
 	}
-	events, err := w.writeEvents(ctx, w.name+"-events", w.alerts*most)
+	events, err := w.writeEvents(ctx, w.name+"-events", most)
 	if err != nil {
 		return nil, err
 	}
 	nodes := map[int]*node{}
 	for _, evidence := range evidences() {
-		n, err := w.newNode(ctx, kindJob, fmt.Sprintf("%s-%d", w.name, evidence), events.events, "one")
+		n, err := w.newNode(ctx, kindJob, fmt.Sprintf("%s-%d", w.name, evidence), events.topic, "one")
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func measureSink(ctx context.Context, w *world) ([]*table, error) {
 		if err := n.MakeTopics(ctx, w.adm, topics.RoleAlerts); err != nil {
 			return nil, fmt.Errorf("make topics: %w", err)
 		}
-		if err := events.write(ctx, n.Alerts(), evidence); err != nil {
+		if err := events.writeAlerts(ctx, n.Alerts(), evidence); err != nil {
 			return nil, err
 		}
 	}
