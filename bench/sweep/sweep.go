@@ -15,8 +15,8 @@ import (
 	"tocsin/bench/throughput"
 )
 
-// sweep measures the points of a plan in turn, as often as there are rounds. What it gives holds what was measured until
-// an error, too.
+// sweep measures the points of a plan in turn, as often as there are rounds. What it gives holds what was measured
+// until an error, too.
 func (o *options) sweep(ctx context.Context, cluster *run.Cluster, name string, p plan) (*report.Result, error) {
 	r := o.newResult(name, map[string]int{"records": o.records, "before": o.before, "warm": o.warm, "workers": o.workers})
 	for key, v := range p.settings {
