@@ -218,6 +218,9 @@ func (w *worker) rollBack(s *session, why error) (again bool, err error) {
 	if errors.Is(why, kerr.FencedInstanceID) {
 		return false, w.fenced(why)
 	}
+	if fatal(why) { // a right that was taken away: the records would come again for ever
+		return false, why
+	}
 	b := &w.batch
 	back := make(map[int32]kgo.EpochOffset)
 	rewind := func(part *partition) {

@@ -18,6 +18,10 @@ import (
 var (
 	idForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 	topicForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
+
+	// Of SASL's extensions (RFC 7628).
+	extensionName  = regexp.MustCompile(`^[A-Za-z]{1,100}$`)
+	extensionValue = regexp.MustCompile(`^[\x20-\x7e]{1,1000}$`)
 )
 
 // checker collects faults.
@@ -124,18 +128,7 @@ func (c *checker) kafka() {
 			c.fail("kafka.brokers", "%q is no broker address: write host:port, like kafka-1:9092", b)
 		}
 	}
-	c.oneOf("kafka.sasl.mechanism", k.SASL.Mechanism, "none", "plain", "scram-sha-256", "scram-sha-512")
-	if k.SASL.Mechanism != "none" {
-		if k.SASL.Username == "" {
-			c.fail("kafka.sasl.username", "mechanism %s needs one", k.SASL.Mechanism)
-		}
-		if !k.SASL.Password.Set() {
-			c.fail("kafka.sasl.password", "mechanism %s needs one (or kafka.sasl.password_file)", k.SASL.Mechanism)
-		}
-	} else if k.SASL.Username != "" || k.SASL.Password.Set() {
-		c.fail("kafka.sasl.mechanism", "is none although a user name or password is set: write plain, scram-sha-256 or"+
-			" scram-sha-512")
-	}
+	c.sasl()
 	t := k.TLS
 	if (t.CertFile == "") != (t.KeyFile == "") {
 		c.fail("kafka.tls.cert_file", "kafka.tls.cert_file and kafka.tls.key_file belong together: set both or neither")
@@ -161,6 +154,44 @@ func (c *checker) kafka() {
 	if k.TransactionWatchdog <= k.TransactionTimeout {
 		c.fail("kafka.transaction_watchdog", "%s must be over kafka.transaction_timeout, %s: the broker is to give up"+
 			" first", k.TransactionWatchdog, k.TransactionTimeout)
+	}
+}
+
+func (c *checker) sasl() {
+	s := c.l.Kafka.SASL
+	named := s.Username != "" || s.Password.Set()
+	token := s.TokenFile != "" || len(s.Extensions) > 0
+	switch s.Mechanism {
+	case mechanismNone:
+		if named || token {
+			c.fail("kafka.sasl.mechanism", "is none although a user name, password or token is set: write plain,"+
+				" scram-sha-256, scram-sha-512 or oauthbearer")
+		}
+	case mechanismBearer:
+		if s.TokenFile == "" {
+			c.fail("kafka.sasl.token_file", "mechanism %s needs one", s.Mechanism)
+		}
+		if named {
+			c.fail("kafka.sasl.username", "mechanism %s takes a token, neither user name nor password", s.Mechanism)
+		}
+		for name, value := range s.Extensions {
+			if !extensionName.MatchString(name) || !extensionValue.MatchString(value) || name == "auth" {
+				c.fail("kafka.sasl.extensions", "%q: names are letters, values printable ASCII", name)
+			}
+		}
+	case "plain", "scram-sha-256", "scram-sha-512":
+		if s.Username == "" {
+			c.fail("kafka.sasl.username", "mechanism %s needs one", s.Mechanism)
+		}
+		if !s.Password.Set() {
+			c.fail("kafka.sasl.password", "mechanism %s needs one (or kafka.sasl.password_file)", s.Mechanism)
+		}
+		if token {
+			c.fail("kafka.sasl.token_file", "mechanism %s takes a password, no token", s.Mechanism)
+		}
+	default:
+		c.oneOf("kafka.sasl.mechanism", s.Mechanism, mechanismNone, "plain", "scram-sha-256", "scram-sha-512",
+			mechanismBearer)
 	}
 }
 

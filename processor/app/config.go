@@ -63,10 +63,12 @@ type TLSConfig struct {
 
 // SASLConfig is how the process says to Kafka who it is.
 type SASLConfig struct {
-	Mechanism    string          `yaml:"mechanism"` // none, plain, scram-sha-256, scram-sha-512
-	Username     string          `yaml:"username"`
-	Password     settings.Secret `yaml:"password"`
-	PasswordFile string          `yaml:"password_file"`
+	Mechanism    string            `yaml:"mechanism"` // none, plain, scram-sha-256, scram-sha-512, oauthbearer
+	Username     string            `yaml:"username"`
+	Password     settings.Secret   `yaml:"password"`
+	PasswordFile string            `yaml:"password_file"`
+	TokenFile    string            `yaml:"token_file"` // of oauthbearer; read again whenever a token is needed
+	Extensions   map[string]string `yaml:"extensions"` // of oauthbearer (KIP-342)
 }
 
 // TopicsConfig names the topics that others see. Internal ones are named after the application id.
@@ -221,7 +223,7 @@ func Default() Config {
 	return Config{
 		App: AppConfig{ID: "tocsin", DataDir: "data"},
 		Kafka: KafkaConfig{
-			SASL:              SASLConfig{Mechanism: "none"},
+			SASL:              SASLConfig{Mechanism: mechanismNone},
 			ReplicationFactor: 3, MinInsyncReplicas: 2, Compression: processor.DefaultCompression,
 			SessionTimeout:      Duration(processor.DefaultSession),
 			HeartbeatInterval:   Duration(processor.DefaultHeartbeat),

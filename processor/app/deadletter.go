@@ -33,7 +33,8 @@ type DeadLetterFilter struct {
 
 // DeadLetters passes on the dead letters there are now, partition by partition in the order in which they were set
 // aside, until each returns false.
-func DeadLetters(ctx context.Context, cfg *Loaded, f DeadLetterFilter, each func(*DeadLetter) bool) error {
+func DeadLetters(ctx context.Context, cfg *Loaded, f DeadLetterFilter, each func(*DeadLetter) bool) (err error) {
+	defer func() { err = cfg.named(ctx, err, topics.DutyDeadLetters) }()
 	if f.Reason != "" {
 		if _, ok := topics.ParseReason(f.Reason); !ok {
 			return Usagef("reason %q does not exist", f.Reason)

@@ -9,8 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tocsin/topics/provision"
 )
 
 // Explain adds to an error what setting it comes from, where that can be told: how a broker greets a client that it
@@ -38,6 +41,11 @@ func remedyOf(err error) string {
 	case errors.Is(err, kerr.SaslAuthenticationFailed):
 		return "check kafka.sasl.username and kafka.sasl.password (or kafka.sasl.password_file), and that the brokers know " +
 			"this user for kafka.sasl.mechanism"
+	case errors.Is(err, errTokenRefused):
+		return "check that the token in kafka.sasl.token_file has not expired and is meant for these brokers (issuer," +
+			" audience); the file is read again for every connection"
+	case errors.Is(err, errTokenFile):
+		return "whoever rotates the token must leave one there"
 	case errors.Is(err, kerr.UnsupportedSaslMechanism):
 		return "choose in kafka.sasl.mechanism one that the brokers offer"
 	case errors.Is(err, kerr.IllegalSaslState):
@@ -72,9 +80,9 @@ func remedyOf(err error) string {
 	return ""
 }
 
-// greet finds out before anything is started whether the brokers let us in. Where they merely do not answer yet, the
-// roles wait for them or say so themselves.
-func (c *Config) greet(ctx context.Context) error {
+// greet finds out before anything is started whether the brokers let us in, are new enough, and allow what the roles
+// need. Where they merely do not answer yet, the roles wait for them or say so themselves.
+func (c *Config) greet(ctx context.Context, roles Roles) error {
 	cl, err := c.kafkaClient(kgo.RequestRetries(0))
 	if err != nil {
 		return err
@@ -82,10 +90,27 @@ func (c *Config) greet(ctx context.Context) error {
 	defer cl.Close()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	err = cl.Ping(ctx)
-	var network *net.OpError
-	if remedyOf(err) == "" || errors.As(err, &network) && network.Op == "dial" {
-		return nil
+	if err := cl.Ping(ctx); err != nil {
+		var network *net.OpError
+		if remedyOf(err) == "" || errors.As(err, &network) && network.Op == "dial" {
+			return nil
+		}
+		return fmt.Errorf("reach the Kafka cluster: %w", err)
 	}
-	return fmt.Errorf("reach the Kafka cluster: %w", err)
+	adm := kadm.NewClient(cl)
+	if err := provision.CheckAge(ctx, adm); errors.Is(err, provision.ErrOldBroker) {
+		return err
+	}
+	if err := c.permit(ctx, roles.duties()...); err != nil {
+		return err
+	}
+	if roles.Processor {
+		return nil // it looks at its topics itself, and says all that is wrong with them
+	}
+	found, err := adm.ListTopics(ctx, c.Topics.Alerts)
+	if err == nil && errors.Is(found[c.Topics.Alerts].Err, kerr.UnknownTopicOrPartition) {
+		return fmt.Errorf("topic %s does not exist: create it with `tocsin topics init`, or name another (topics.alerts)",
+			c.Topics.Alerts)
+	}
+	return nil
 }

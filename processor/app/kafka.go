@@ -25,6 +25,9 @@ func (c *Config) KafkaOptions() ([]kgo.Opt, error) {
 		}
 		opts = append(opts, kgo.DialTLSConfig(t))
 	}
+	if err := c.checkToken(); err != nil {
+		return nil, err
+	}
 	user, password := c.Kafka.SASL.Username, c.Kafka.SASL.Password.Reveal()
 	switch c.Kafka.SASL.Mechanism {
 	case "plain":
@@ -33,8 +36,25 @@ func (c *Config) KafkaOptions() ([]kgo.Opt, error) {
 		opts = append(opts, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha256Mechanism()))
 	case "scram-sha-512":
 		opts = append(opts, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha512Mechanism()))
+	case mechanismBearer:
+		opts = append(opts, kgo.SASL(newBearer(c.Kafka.SASL.TokenFile, c.Kafka.SASL.Extensions)))
 	}
 	return opts, nil
+}
+
+// Two of the values of kafka.sasl.mechanism.
+const (
+	mechanismNone   = "none"
+	mechanismBearer = "oauthbearer"
+)
+
+// checkToken reads the token once, so that a file that is not there is found before anything is started.
+func (c *Config) checkToken() error {
+	if c.Kafka.SASL.Mechanism != mechanismBearer {
+		return nil
+	}
+	_, err := readToken(c.Kafka.SASL.TokenFile)
+	return err
 }
 
 func (t TLSConfig) config() (*tls.Config, error) {

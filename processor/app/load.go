@@ -98,8 +98,9 @@ func (l *Loaded) note(env []string) {
 	if l.Kafka.AllowTransaction1 {
 		add("kafka.allow_transaction_v1 is true: on such brokers a delayed message can end up in a later transaction")
 	}
-	if l.Kafka.SASL.Mechanism == "plain" && !l.Kafka.TLS.Enabled {
-		add("kafka.sasl.mechanism is plain without kafka.tls.enabled: the password crosses the network readably")
+	if m := l.Kafka.SASL.Mechanism; !l.Kafka.TLS.Enabled && (m == "plain" || m == mechanismBearer) {
+		secret := map[string]string{"plain": "password", mechanismBearer: "token"}[m]
+		add("kafka.sasl.mechanism is %s without kafka.tls.enabled: the %s crosses the network readably", m, secret)
 	}
 	if l.Kafka.MinInsyncReplicas < 2 {
 		add("kafka.min_insync_replicas is %d: one broker's disk can lose what was acknowledged", l.Kafka.MinInsyncReplicas)

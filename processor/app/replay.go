@@ -26,6 +26,11 @@ type ReplayOptions struct {
 
 // Replay judges a stretch of a topic again, beside whatever runs: it commits nothing and writes to no topic.
 func Replay(ctx context.Context, cfg *Loaded, o ReplayOptions) (result replay.Result, err error) {
+	c := cfg.Config
+	if o.Topic != "" {
+		c.Topics.Input = o.Topic
+	}
+	defer func() { err = c.named(ctx, err, topics.DutyReplay) }()
 	from, err := replay.ParseBound(o.From)
 	if err != nil {
 		return result, Usagef("--from: %w", err)
@@ -39,10 +44,6 @@ func Replay(ctx context.Context, cfg *Loaded, o ReplayOptions) (result replay.Re
 	kafka, err := cfg.KafkaOptions()
 	if err != nil {
 		return result, err
-	}
-	c := cfg.Config
-	if o.Topic != "" {
-		c.Topics.Input = o.Topic
 	}
 	eng, err := c.newEngine(topics.ModeReplay)
 	if err != nil {

@@ -50,6 +50,16 @@ func ParseRoles(names []string) (Roles, error) {
 	return r, nil
 }
 
+func (r Roles) duties() (duties []topics.Duty) {
+	if r.Processor {
+		duties = append(duties, topics.DutyProcessor)
+	}
+	if r.Sink {
+		duties = append(duties, topics.DutySink)
+	}
+	return duties
+}
+
 // Options of [Run].
 type Options struct {
 	Config   *Loaded
@@ -95,9 +105,10 @@ func Run(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
-	if err := cfg.greet(ctx); err != nil {
+	if err := cfg.greet(ctx, o.Roles); err != nil {
 		return err
 	}
+	defer func() { err = cfg.named(ctx, err, o.Roles.duties()...) }()
 	if o.Roles.Sink && !cfg.Postgres.URL.Set() {
 		return Usagef("postgres.url is not set, and the role sink needs it: set TOCSIN_POSTGRES__URL or postgres.url_file," +
 			" or run with --roles processor; `tocsin run --embedded` starts a database of its own for trying out")

@@ -73,6 +73,7 @@ func execute(ctx context.Context, args []string, env environment) (code int) {
 		kong.Writers(env.stdout, env.stderr), kong.Exit(func(c int) { panic(exit(c)) }),
 		kong.Vars{
 			"file":   app.DefaultFile,
+			"duties": app.DutyNames(),
 			"output": "Form of the output: table, json (an object per line), or auto: a table on a terminal, else json.",
 		},
 		kong.BindTo(ctx, (*context.Context)(nil)))

@@ -138,6 +138,14 @@ func (e *environment) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(e.stderr, format+"\n", args...)
 }
 
+// text writes lines that are neither a table nor objects: commands and statements for other programs.
+func (e *environment) text(lines []string) error {
+	if _, err := io.WriteString(e.stdout, strings.Join(lines, "\n")+"\n"); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	return nil
+}
+
 // gap separates two parts of an output for people.
 func (e *environment) gap() error {
 	_, err := fmt.Fprintln(e.stdout)

@@ -21,7 +21,8 @@ import (
 func (b *Broker) settings() string {
 	clients := fmt.Sprintf("PLAINTEXT://127.0.0.1:%d", b.ports[0])
 	if b.cfg.Security != nil {
-		clients = fmt.Sprintf("SASL_SSL://127.0.0.1:%d,PLAINTEXT://127.0.0.1:%d", b.ports[0], b.ports[b.internal()])
+		clients = fmt.Sprintf("%s://127.0.0.1:%d,PLAINTEXT://127.0.0.1:%d", b.cfg.Security.listener(), b.ports[0],
+			b.ports[b.internal()])
 	}
 	all := map[string]string{
 		"process.roles":             "broker,controller",
