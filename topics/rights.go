@@ -108,9 +108,8 @@ func Rights(c RightsConfig, duties ...Duty) []Right {
 	implied := make([]bool, len(all))
 	for w, weak := range all {
 		for i := range all {
-			if s := &all[i]; i != w && s.Operation.Allows(weak.Operation) && s.sameResource(&weak) {
-				implied[w], s.For = true, union(s.For, weak.For)
-			}
+			s := &all[i]
+			implied[w] = implied[w] || i != w && s.Operation.Allows(weak.Operation) && s.sameResource(&weak)
 		}
 	}
 	// What concerns one resource comes together.

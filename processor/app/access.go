@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/topics"
 	"tocsin/topics/provision"
@@ -58,23 +57,29 @@ func (c *Config) Rights(duties ...topics.Duty) []topics.Right {
 	}, duties...)
 }
 
-// ParseDuties reads a list of names; none means all.
+// ParseDuties reads a list of names: duties, run for what both roles of `run` need (so does an empty list), all.
 func ParseDuties(names []string) ([]topics.Duty, error) {
 	if len(names) == 0 {
-		return topics.Duties(), nil
+		names = []string{"run"}
 	}
 	var duties []topics.Duty
 	for _, n := range names {
-		if !slices.Contains(topics.Duties(), topics.Duty(n)) {
-			return nil, Usagef("%q is none of: %s", n, dutyNames(topics.Duties()))
+		switch {
+		case n == "run":
+			duties = append(duties, Roles{Processor: true, Sink: true}.duties()...)
+		case n == "all":
+			duties = append(duties, topics.Duties()...)
+		case slices.Contains(topics.Duties(), topics.Duty(n)):
+			duties = append(duties, topics.Duty(n))
+		default:
+			return nil, Usagef("%q is none of: %s", n, DutyNames())
 		}
-		duties = append(duties, topics.Duty(n))
 	}
 	return duties, nil
 }
 
 // DutyNames lists the names that [ParseDuties] takes.
-func DutyNames() string { return dutyNames(topics.Duties()) }
+func DutyNames() string { return "run, " + dutyNames(topics.Duties()) + ", all" }
 
 func dutyNames(duties []topics.Duty) string {
 	names := make([]string, len(duties))
@@ -144,8 +149,7 @@ func (c *Config) named(ctx context.Context, err error, duties ...topics.Duty) er
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseWithin)
 	defer cancel()
-	missing, askErr := c.missing(ctx, duties...)
-	if askErr == nil && len(missing) > 0 {
+	if missing, _ := c.missing(ctx, duties...); len(missing) > 0 { // what could be asked is better than nothing
 		return c.accessError(missing, err)
 	}
 	if id := c.transactionRight(duties); errors.Is(err, kerr.TransactionalIDAuthorizationFailed) && len(id) > 0 {
@@ -169,7 +173,7 @@ func (c *Config) transactionRight(duties []topics.Duty) []topics.Right {
 
 // missing asks the brokers which rights the user lacks.
 func (c *Config) missing(ctx context.Context, duties ...topics.Duty) ([]topics.Right, error) {
-	cl, err := c.kafkaClient(append(provision.RightsClientOptions(), kgo.RequestRetries(2))...)
+	cl, err := c.kafkaClient(provision.RightsClientOptions()...)
 	if err != nil {
 		return nil, err
 	}
@@ -183,14 +187,11 @@ func (c *Config) missing(ctx context.Context, duties ...topics.Duty) ([]topics.R
 		}
 	}
 	places, err := provision.Missing(ctx, cl, asked)
-	if err != nil {
-		return nil, err
-	}
 	missing := make([]topics.Right, len(places))
 	for i, p := range places {
 		missing[i] = printed[p]
 	}
-	return missing, nil
+	return missing, err
 }
 
 // permit finds out before anything is started whether the user has all rights that the duties need. Where it cannot be
@@ -198,11 +199,10 @@ func (c *Config) missing(ctx context.Context, duties ...topics.Duty) ([]topics.R
 func (c *Config) permit(ctx context.Context, duties ...topics.Duty) error {
 	ctx, cancel := context.WithTimeout(ctx, diagnoseWithin)
 	defer cancel()
-	missing, err := c.missing(ctx, duties...)
-	if err != nil || len(missing) == 0 {
-		return nil //nolint:nilerr // see above
+	if missing, _ := c.missing(ctx, duties...); len(missing) > 0 {
+		return c.accessError(missing, nil)
 	}
-	return c.accessError(missing, nil)
+	return nil
 }
 
 // ACLCommands gives the commands of Kafka's kafka-acls.sh that grant rights to a principal: one for all resources that

@@ -25,10 +25,13 @@ func Explain(err error) error {
 	return err
 }
 
-// remedyOf is empty for an error that is not about how the brokers are reached.
+// remedyOf is empty for an error that is not about how brokers or database are reached.
 func remedyOf(err error) string {
 	if err == nil {
 		return ""
+	}
+	if remedy, _ := databaseRemedy(err); remedy != "" {
+		return remedy
 	}
 	var (
 		authority x509.UnknownAuthorityError
@@ -61,6 +64,11 @@ func remedyOf(err error) string {
 	}
 	text := err.Error()
 	switch {
+	case errors.Is(err, kerr.UnknownTopicOrPartition) && !strings.Contains(text, "topics init"):
+		return "the topic does not exist: create it with `tocsin topics init`, or name another in topics"
+	case errors.Is(err, kerr.UnsupportedVersion), strings.Contains(text, "broker is too old"),
+		strings.Contains(text, "request key is unknown"):
+		return "the brokers are too old: Kafka 2.8 or newer is needed (4.0 or newer without kafka.allow_transaction_v1)"
 	// The types of these errors do not say which of the cases it is, or are not exported.
 	case strings.Contains(text, "remote error: tls: "):
 		return "the brokers refused our certificate, or ask for one: see kafka.tls.cert_file and kafka.tls.key_file"

@@ -10,7 +10,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
@@ -112,6 +111,11 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Roles.Sink && !cfg.Postgres.URL.Set() {
 		return Usagef("postgres.url is not set, and the role sink needs it: set TOCSIN_POSTGRES__URL or postgres.url_file," +
 			" or run with --roles processor; `tocsin run --embedded` starts a database of its own for trying out")
+	}
+	if o.Roles.Sink {
+		if err := cfg.greetDatabase(ctx); err != nil {
+			return err
+		}
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -321,24 +325,11 @@ func openSink(
 		RetryMin: time.Duration(cfg.Sink.RetryMin), RetryMax: time.Duration(cfg.Sink.RetryMax),
 		EvidenceOff: cfg.EvidenceOff(), EvidenceEvery: time.Duration(cfg.Sink.EvidenceInterval),
 		Log: o.Log.With("role", "sink"), Registerer: reg, Now: o.Now,
+		Explain: func(err error) error { return cfg.named(ctx, err, topics.DutySink) },
 	})
 	if err != nil {
 		return nil, err
 	}
 	admin.sink = s.Health
 	return s.Run, nil
-}
-
-// openPool makes a pool of connections to the database. It connects when first used.
-func (c *Config) openPool(ctx context.Context, connections int32) (*pgxpool.Pool, error) {
-	pc, err := pgxpool.ParseConfig(c.Postgres.URL.Reveal())
-	if err != nil {
-		return nil, Usagef("postgres.url: %w", err) // pgx leaves the password out of its message
-	}
-	pc.MaxConns = connections
-	pool, err := pgxpool.NewWithConfig(ctx, pc)
-	if err != nil {
-		return nil, fmt.Errorf("make connections to the database: %w", err)
-	}
-	return pool, nil
 }

@@ -117,7 +117,7 @@ func (q *Queries) scoped(ctx context.Context, scope Scope, do func(pgx.Tx) error
 		}
 		return do(tx)
 	})
-	return withRemedy(err)
+	return withRemedy(named(ctx, q.pool, err))
 }
 
 // List returns alerts, those with the newest crossing first. The order does not change when alerts grow, so a list

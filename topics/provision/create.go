@@ -74,6 +74,11 @@ func WaitVisible(ctx context.Context, adm *kadm.Client, names ...string) error {
 		if err != nil {
 			return fmt.Errorf("wait for the new topics: %w", err)
 		}
+		for _, name := range names {
+			if err := details[name].Err; errors.Is(err, kerr.TopicAuthorizationFailed) {
+				return fmt.Errorf("wait for the new topic %s: %w", name, err)
+			}
+		}
 		hidden := slices.IndexFunc(names, func(name string) bool { return !visible(details, name) })
 		if hidden < 0 {
 			return nil

@@ -29,25 +29,20 @@ func RightsClientOptions() []kgo.Opt {
 // a topic or group, so nothing is tried out but what has no effect: a creation that is only validated, a description. A
 // right that cannot be asked for counts as there, and so do all of them where the brokers do not tell.
 //
+// With an error the answer is not complete.
+//
 // The name of a right with Prefix is asked for as it is, so name one of the resources instead where you know it.
 func Missing(ctx context.Context, cl *kgo.Client, rights []topics.Right) (missing []int, err error) {
 	a := asking{cl: cl, adm: kadm.NewClient(cl), may: make(map[resource]permitted)}
-	if err := a.topics(ctx, rights); err != nil {
-		return nil, err
-	}
-	if err := a.groups(ctx, rights); err != nil {
-		return nil, err
-	}
+	err = errors.Join(a.topics(ctx, rights), a.groups(ctx, rights))
 	for i := range rights {
-		ok, err := a.has(ctx, &rights[i])
-		if err != nil {
-			return nil, err
-		}
+		ok, hasErr := a.has(ctx, &rights[i])
 		if !ok {
 			missing = append(missing, i)
 		}
+		err = errors.Join(err, hasErr)
 	}
-	return missing, nil
+	return missing, err
 }
 
 type resource struct {
@@ -181,12 +176,14 @@ func (a *asking) has(ctx context.Context, r *topics.Right) (bool, error) {
 // mayCreate has a creation validated.
 func (a *asking) mayCreate(ctx context.Context, topic string) (bool, error) {
 	answer, err := a.adm.ValidateCreateTopics(ctx, -1, -1, nil, topic)
-	if err != nil {
-		return true, fmt.Errorf("ask for the right to create topic %s: %w", topic, err)
+	both := errors.Join(err, answer[topic].Err) // the client makes an error of some refusals
+	if errors.Is(both, kerr.TopicAuthorizationFailed) || errors.Is(both, kerr.ClusterAuthorizationFailed) {
+		return false, nil
 	}
-	refused := answer[topic].Err
-	return !errors.Is(refused, kerr.TopicAuthorizationFailed) &&
-		!errors.Is(refused, kerr.ClusterAuthorizationFailed), nil
+	if err != nil {
+		err = fmt.Errorf("ask for the right to create topic %s: %w", topic, err)
+	}
+	return true, err
 }
 
 func (a *asking) mayDescribeConfigs(ctx context.Context, topic string) (bool, error) {

@@ -24,7 +24,46 @@ import (
 	"tocsin/processor/processortest/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(kafkatest.Wrap(pgtest.Wrap(m))) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(discreet{kafkatest.Wrap(pgtest.Wrap(m))}) }
+
+// secrets are the passwords and tokens of all tests, and where the program showed one.
+var secrets struct {
+	sync.Mutex
+
+	all   []string
+	shown []string
+}
+
+// secret makes text known as a secret: no command may show it from now on.
+func secret(text string) string {
+	secrets.Lock()
+	defer secrets.Unlock()
+	secrets.all = append(secrets.all, text)
+	return text
+}
+
+// search notes which secrets are in a text.
+func search(where, text string) {
+	secrets.Lock()
+	defer secrets.Unlock()
+	for _, s := range secrets.all {
+		if strings.Contains(text, s) {
+			secrets.shown = append(secrets.shown, fmt.Sprintf("%s shows %q", where, s))
+		}
+	}
+}
+
+// discreet fails when any output of any test showed a secret.
+type discreet struct{ kafkatest.TestingM }
+
+func (d discreet) Run() int {
+	code := d.TestingM.Run()
+	for _, s := range secrets.shown {
+		fmt.Fprintln(os.Stderr, s)
+		code = max(code, 1)
+	}
+	return code
+}
 
 // call runs one command line as a user would and returns what it wrote.
 type call struct {
@@ -44,6 +83,7 @@ func (c call) run(ctx context.Context) (stdout, stderr string, code int) {
 		stdin: strings.NewReader(c.stdin), stdout: &out, stderr: &errs, environ: c.env, now: c.now,
 		stdoutTerminal: c.terminal, stderrTerminal: c.terminal,
 	})
+	search(fmt.Sprint(c.args), out.String()+errs.String())
 	return out.String(), errs.String(), code
 }
 
@@ -144,6 +184,8 @@ func TestSession(t *testing.T) {
 		return true
 	})
 	client := filepath.Join(dir, "embedded", "client.yaml")
+	discretion(t, client)
+	searchArguments(t)
 	masks := []*regexp.Regexp{
 		regexp.MustCompile(`\b[0-9a-f]{32}\b`),
 		regexp.MustCompile(time.Now().UTC().Format("2006-01-02") + `T[0-9:.]+Z`),
@@ -188,6 +230,18 @@ func TestSession(t *testing.T) {
 	require.Zero(t, code, errs)
 	require.Equal(t, 4, strings.Count(out, `"complete":true`), out)
 	require.Equal(t, replayed, digests(t, out), "the state is what a replay of the input gives")
+}
+
+// discretion makes the passwords known that the program has made for its own database.
+func discretion(t *testing.T, client string) {
+	t.Helper()
+	text, err := os.ReadFile(client)
+	require.NoError(t, err)
+	found := regexp.MustCompile(`postgres://[^:]*:([^@]*)@`).FindAllStringSubmatch(string(text), -1)
+	require.NotEmpty(t, found)
+	for _, f := range found {
+		secret(f[1])
+	}
 }
 
 // digests picks the digests out of a listing, by line.

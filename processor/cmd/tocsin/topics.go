@@ -78,7 +78,7 @@ func (topicsCheckCommand) Run(ctx context.Context, env *environment) error {
 }
 
 type topicsACLsCommand struct {
-	For       []string `help:"Only for these: ${duties}. Default: all." placeholder:"LIST"`
+	For       []string `help:"Only for these: ${duties}. Default: run, which is processor and sink." placeholder:"LIST"`
 	Principal string   `help:"Who is to get them. Default: the user of the configuration." placeholder:"User:NAME"`
 }
 
