@@ -15,14 +15,8 @@ type StoredAlert = sink.Stored
 // GroupText puts the values an alert is about in one text.
 func GroupText(a topics.Alert) string { return groupText(a.Group) }
 
-// Outcomes are the names of verification outcomes.
-func Outcomes() []string {
-	var names []string
-	for o := range topics.NumOutcomes {
-		names = append(names, o.String())
-	}
-	return names
-}
+// AlertSchema is the JSON Schema of an alert.
+func AlertSchema() string { return topics.AlertJSONSchema() }
 
 // AlertFilter narrows a list of alerts. Zero fields narrow nothing.
 type AlertFilter struct {

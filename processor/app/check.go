@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"tocsin/processor"
 	"tocsin/processor/detect"
 	"tocsin/processor/verify"
 	"tocsin/topics"
@@ -34,8 +33,9 @@ func (c *checker) fail(path, format string, args ...any) {
 	c.errs = append(c.errs, c.l.Fault(path, format, args...))
 }
 
-func (c *checker) oneOf(path, value string, allowed ...string) {
-	if !slices.Contains(allowed, value) {
+// oneOf looks at a setting that takes one of a few words; see choices.
+func (c *checker) oneOf(path, value string) {
+	if allowed := choices()[path]; !slices.Contains(allowed, value) {
 		c.fail(path, "%q is none of: %s", value, strings.Join(allowed, ", "))
 	}
 }
@@ -74,8 +74,8 @@ func (l *Loaded) check() error {
 	c.limits()
 	c.rules()
 	c.verify()
-	c.oneOf("log.level", l.Log.Level, "debug", "info", "warn", "error")
-	c.oneOf("log.format", l.Log.Format, "auto", "text", "json")
+	c.oneOf("log.level", l.Log.Level)
+	c.oneOf("log.format", l.Log.Format)
 	if l.HTTP.Listen != "" {
 		if _, port, err := net.SplitHostPort(l.HTTP.Listen); err != nil || !isPort(port) {
 			c.fail("http.listen", "%q is no address: write host:port, like 127.0.0.1:9464, or \"\" for none", l.HTTP.Listen)
@@ -143,7 +143,7 @@ func (c *checker) kafka() {
 		c.fail("kafka.min_insync_replicas", "%d is more than kafka.replication_factor, %d: nothing could be written",
 			k.MinInsyncReplicas, k.ReplicationFactor)
 	}
-	c.oneOf("kafka.compression", k.Compression, processor.Compressions()...)
+	c.oneOf("kafka.compression", k.Compression)
 	c.duration("kafka.session_timeout", k.SessionTimeout, 6*time.Second, 30*time.Minute)
 	c.duration("kafka.heartbeat_interval", k.HeartbeatInterval, 100*time.Millisecond, time.Duration(k.SessionTimeout)/3)
 	c.duration("kafka.transaction_timeout", k.TransactionTimeout, time.Second, 15*time.Minute)
@@ -190,8 +190,7 @@ func (c *checker) sasl() {
 			c.fail("kafka.sasl.token_file", "mechanism %s takes a password, no token", s.Mechanism)
 		}
 	default:
-		c.oneOf("kafka.sasl.mechanism", s.Mechanism, mechanismNone, "plain", "scram-sha-256", "scram-sha-512",
-			mechanismBearer)
+		c.oneOf("kafka.sasl.mechanism", s.Mechanism)
 	}
 }
 
@@ -200,12 +199,12 @@ func (c *checker) input() {
 	if in.Keying == "routed" {
 		c.fail("input.keying", `"routed" is not available in this version: write trusted`)
 	} else {
-		c.oneOf("input.keying", in.Keying, "trusted")
+		c.oneOf("input.keying", in.Keying)
 	}
 	if _, err := topics.ParseKeyTemplate(in.Key); err != nil {
 		c.fail("input.key", "%s", err)
 	}
-	c.oneOf("input.start", in.Start, "earliest", "latest")
+	c.oneOf("input.start", in.Start)
 	c.size("input.max_bytes", in.MaxBytes, kib, 64*mib)
 	c.number("input.max_depth", int64(in.MaxDepth), 1, 10_000)
 }
@@ -223,7 +222,7 @@ func (c *checker) limits() {
 	c.number("processor.restores", int64(p.Restores), 1, 100)
 	c.duration("processor.restore_stall", p.RestoreStall, time.Second, day)
 	c.duration("processor.watch_interval", p.WatchInterval, time.Second, day)
-	c.oneOf("processor.standby", p.Standby, "none", "all")
+	c.oneOf("processor.standby", p.Standby)
 	c.size("state.cache_bytes", s.CacheBytes, mib, 64*gib)
 	c.size("state.memtable_bytes", s.MemTableBytes, mib, gib)
 	c.duration("state.flush_interval", s.FlushInterval, time.Second, day)
@@ -245,7 +244,7 @@ func (c *checker) rules() {
 	c.duration("detection.grace", d.Grace, 0, 31*day)
 	c.duration("detection.future_skew", d.FutureSkew, 0, day)
 	c.duration("detection.max_episode", d.MaxEpisode, time.Minute, 400*day)
-	ids := ruleIDs()
+	ids := RuleIDs()
 	for id := range c.l.Rules {
 		if _, copied := d.Copies[id]; !copied && !slices.Contains(ids, id) {
 			c.fail("rules."+id, "there is no such rule; there are: %s, and those under detection.copies",
@@ -260,19 +259,10 @@ func (c *checker) rules() {
 	}
 }
 
-func ruleIDs() []string {
-	var ids []string
-	for id := range defaultRules(detect.Default()) {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
-}
-
 func (c *checker) verify() {
 	v := c.l.Verify
-	c.oneOf("verify.require", v.Require, "none", "hash", "signature")
-	c.oneOf("verify.unverifiable", v.Unverifiable, "quarantine", "count")
+	c.oneOf("verify.require", v.Require)
+	c.oneOf("verify.unverifiable", v.Unverifiable)
 	if n := len(v.HMACSecret.Reveal()); n > 0 && n < verify.MinSecret {
 		c.fail("verify.hmac_secret", "has %d bytes, at least %d are needed", n, verify.MinSecret)
 	}

@@ -105,6 +105,7 @@ func (c *Config) writeClientFile(dir string) error {
 			"input": c.Topics.Input, "alerts": c.Topics.Alerts, "deadletter": c.Topics.DeadLetter,
 		},
 		"input":    map[string]any{"ticks": true, "trust_create_time": true},
+		"http":     map[string]any{"listen": c.HTTP.Listen}, // for `tocsin health`
 		"postgres": map[string]any{"url": c.Postgres.URL.Reveal(), "admin_url": c.Postgres.AdminURL.Reveal()},
 	})
 	if err != nil {
