@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -24,7 +25,16 @@ import (
 	"tocsin/processor/processortest/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(discreet{kafkatest.Wrap(pgtest.Wrap(m))}) }
+// asProgram makes the test binary the program itself, for tests of what shells make of it.
+const asProgram = "TOCSIN_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(discreet{kafkatest.Wrap(pgtest.Wrap(m))})
+}
 
 // secrets are the passwords and tokens of all tests, and where the program showed one.
 var secrets struct {
@@ -71,6 +81,7 @@ type call struct {
 	stdin    string
 	env      []string
 	terminal bool
+	width    int
 	now      func() time.Time
 }
 
@@ -81,7 +92,7 @@ func (c call) run(ctx context.Context) (stdout, stderr string, code int) {
 	}
 	code = execute(ctx, c.args, environment{
 		stdin: strings.NewReader(c.stdin), stdout: &out, stderr: &errs, environ: c.env, now: c.now,
-		stdoutTerminal: c.terminal, stderrTerminal: c.terminal,
+		stdoutTerminal: c.terminal, stderrTerminal: c.terminal, columns: c.width,
 	})
 	search(fmt.Sprint(c.args), out.String()+errs.String())
 	return out.String(), errs.String(), code
@@ -107,7 +118,7 @@ func (w *written) String() string {
 
 // script runs the commands of a testdata file. A command is
 //
-//	tocsin [terminal] [env=(NAME=value, …)]
+//	tocsin [terminal] [width=80] [env=(NAME=value, …)]
 //	arguments, one per line (stdin:text gives standard input, with \n for line feeds)
 //
 // and the output is what the program wrote and its exit code, with what differs from run to run masked.
@@ -115,10 +126,11 @@ func script(t *testing.T, file string, replace func(string) string, mask func(st
 	t.Helper()
 	datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
 		t.Helper()
-		c := call{terminal: d.HasArg("terminal")}
+		c := call{terminal: d.HasArg("terminal"), env: []string{"NO_COLOR=1"}}
+		d.MaybeScanArgs(t, "width", &c.width)
 		for _, a := range d.CmdArgs {
 			if a.Key == "env" {
-				c.env = a.Vals
+				c.env = append(c.env, a.Vals...)
 			}
 		}
 		for line := range strings.Lines(d.Input) {
@@ -198,16 +210,24 @@ func TestSession(t *testing.T) {
 			if strings.Contains(line, "$ALERT") && alert == "" {
 				alert = firstAlert(t, client)
 			}
-			return strings.NewReplacer("$CLIENT", client, "$ALERT", alert).Replace(line)
+			return strings.NewReplacer("$CLIENT", client, "$ALERT", alert, "$ADMIN", admin).Replace(line)
 		},
 		func(out string) string {
-			out = strings.ReplaceAll(out, dir, "$DIR")
+			out = strings.NewReplacer(dir, "$DIR", admin, "$ADMIN").Replace(out)
 			for _, m := range masks {
 				out = m.ReplaceAllStringFunc(out, func(s string) string { return strings.Repeat("*", len(s)) })
 			}
 			// Widths of columns differ with those of times.
+			out = regexp.MustCompile(`[0-9-]{10} [0-9:.]{8,12} UTC|(?m:^out: )[0-9:]{8}  (new|grown|closed) `).ReplaceAllStringFunc(out,
+				func(s string) string {
+					if strings.HasPrefix(s, "2026-03-02 ") {
+						return s // of the events, and not of the clock on the wall
+					}
+					return strings.Repeat("*", len(s))
+				})
 			return regexp.MustCompile(`  +`).ReplaceAllString(regexp.MustCompile(`\*+`).ReplaceAllString(out, "*"), "  ")
 		})
+	alertsFitTheSchema(t, client)
 	body := get(t, "http://"+admin+"/metrics")
 	require.Contains(t, body, `tocsin_processor_records_total{reason="not_json",verdict="dead_letter"} 1`)
 	require.Contains(t, body, "tocsin_sink_applied_total")
@@ -244,6 +264,32 @@ func discretion(t *testing.T, client string) {
 	}
 }
 
+// alertsFitTheSchema validates what the processor wrote, and what the log gives again, against `alerts schema`.
+func alertsFitTheSchema(t *testing.T, client string) {
+	t.Helper()
+	text, errs, code := call{args: []string{"alerts", "schema"}}.run(t.Context())
+	require.Zero(t, code, errs)
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	require.NoError(t, err)
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	require.NoError(t, compiler.AddResource("alert.json", doc))
+	schema, err := compiler.Compile("alert.json")
+	require.NoError(t, err)
+	shown, errs, code := call{args: []string{"--config", client, "alerts", "show", firstAlert(t, client)}}.run(t.Context())
+	require.Zero(t, code, errs)
+	replayed, errs, code := call{args: []string{"--config", client, "replay", "--out", "-"}}.run(t.Context())
+	require.Zero(t, code, errs)
+	n := 0
+	for line := range strings.Lines(shown + replayed) {
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
+		require.NoError(t, err)
+		require.NoError(t, schema.Validate(v), line)
+		n++
+	}
+	require.Greater(t, n, 2)
+}
+
 // digests picks the digests out of a listing, by line.
 func digests(t *testing.T, out string) []string {
 	t.Helper()
@@ -267,6 +313,10 @@ func firstAlert(t *testing.T, client string) string {
 		out, _, _ := call{args: []string{"--config", client, "alerts", "ls", "--state", "closed"}}.run(t.Context())
 		return json.Unmarshal([]byte(out), &a) == nil && a.ID != ""
 	}, 20*time.Second, 100*time.Millisecond, "no alert in the database")
+	require.Eventually(t, func() bool {
+		out, _, _ := call{args: []string{"--config", client, "alerts", "show", a.ID}}.run(t.Context())
+		return strings.Contains(out, `"status":"copied"`) && !strings.Contains(out, `"status":"pending"`)
+	}, 20*time.Second, 100*time.Millisecond, "the evidence is not copied")
 	return a.ID
 }
 
