@@ -73,11 +73,16 @@ func Alert(ctx context.Context, c *Config, organization, id string) (d *sink.Det
 	return d, err
 }
 
-func withQueries(ctx context.Context, c *Config, do func(*sink.Queries) error) error {
+func withQueries(ctx context.Context, c *Config, do func(*sink.Queries) error) (err error) {
 	if !c.Postgres.URL.Set() {
 		return Usagef("postgres.url is not set: set TOCSIN_POSTGRES__URL or postgres.url_file (`tocsin run --embedded`" +
 			" writes a configuration file for its own database: see what it says at its start)")
 	}
+	c, giveBack, err := c.borrowDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, giveBack()) }()
 	pool, err := c.openPool(ctx, 2)
 	if err != nil {
 		return err

@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -148,12 +147,6 @@ func TestKafkaOptions(t *testing.T) {
 			cl.Close()
 		})
 	}
-}
-
-func TestDemoEventsAreTheSameEveryTime(t *testing.T) {
-	one := demoEvents()
-	require.Equal(t, one, demoEvents())
-	require.Greater(t, strings.Count(one, "\n"), 2000)
 }
 
 func TestNoSecretInConfiguration(t *testing.T) {

@@ -208,6 +208,7 @@ type EmbeddedConfig struct {
 	KafkaPort    int    `yaml:"kafka_port"`
 	PostgresPort int    `yaml:"postgres_port"`
 	Partitions   int    `yaml:"partitions"`
+	OnDemand     bool   `yaml:"on_demand"` // start them for a command that reads, if they do not run
 }
 
 type (

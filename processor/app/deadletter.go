@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,6 +43,11 @@ func DeadLetters(ctx context.Context, cfg *Loaded, f DeadLetterFilter, each func
 			return Usagef("reason %q does not exist", f.Reason)
 		}
 	}
+	cfg, giveBack, err := cfg.borrowBroker(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, giveBack()) }()
 	kafka, err := cfg.KafkaOptions()
 	if err != nil {
 		return err

@@ -41,6 +41,11 @@ func Replay(ctx context.Context, cfg *Loaded, o ReplayOptions) (result replay.Re
 			return result, Usagef("--to: %w", err)
 		}
 	}
+	cfg, giveBack, err := cfg.borrowBroker(ctx)
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, giveBack()) }()
 	kafka, err := cfg.KafkaOptions()
 	if err != nil {
 		return result, err
