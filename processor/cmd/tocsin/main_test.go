@@ -383,11 +383,3 @@ func TestProgress(t *testing.T) {
 	p.end()
 	require.Equal(t, "\r\x1b[Ksending: 700 events, 54/s\r\x1b[K", out.String())
 }
-
-// TestDemo is the demo as `tocsin demo` runs it.
-func TestDemo(t *testing.T) {
-	out, errs, code := call{args: []string{"demo", "--output", "table"}}.run(t.Context())
-	require.Zero(t, code, out+errs)
-	require.Contains(t, errs, "Every planted attack raised its alert, and nothing else did.")
-	require.Equal(t, 6, strings.Count(out, "true"), out)
-}
