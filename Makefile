@@ -22,7 +22,7 @@ build: ## build bin/tocsin
 	go build -o bin/tocsin ./processor/cmd/tocsin
 
 .PHONY: demo
-demo: ## generated events with planted attacks through all parts on this machine; fails if an alert is missing
+demo: ## a day of a hospital network with planted attacks, through all parts on this machine; fails if an alert is missing
 	@.ci/setup.sh demo
 	@$(MAKE) --no-print-directory build
 	bin/tocsin demo

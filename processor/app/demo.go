@@ -85,6 +85,9 @@ func Demo(ctx context.Context, o DemoOptions) (err error) {
 	select {
 	case s = <-started:
 	case err := <-ended:
+		if err == nil { // it was interrupted while it started
+			err = ctx.Err()
+		}
 		return err
 	}
 	// The day ends early when the services do.

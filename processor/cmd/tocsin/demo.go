@@ -29,7 +29,9 @@ func (c demoCommand) Run(ctx context.Context, env *environment) error {
 	}
 	o := app.DemoOptions{Dir: c.Dir, Seed: c.Seed, Pace: c.Pace, Keep: c.Keep, Log: log, Now: env.now}
 	if env.tables() {
-		o.View = &demoScreen{env: env, look: env.look(), pace: c.Pace}
+		s := &demoScreen{env: env, look: env.look(), pace: c.Pace}
+		defer s.clear()
+		o.View = s
 	} else {
 		o.View = &demoLines{env: env}
 	}

@@ -182,7 +182,7 @@ func (s *demoScreen) planted(r *app.DemoReport) {
 		switch {
 		case p.Found != nil:
 			alert = p.Found.Severity + ", " + events(p.Found.Count)
-			short = fmt.Sprintf("%s %d", p.Found.Severity, p.Found.Count)
+			short = fmt.Sprintf("%s, %d", p.Found.Severity, p.Found.Count)
 		case p.Alert():
 			alert, short = "missing", "missing"
 		}

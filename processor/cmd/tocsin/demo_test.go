@@ -55,8 +55,9 @@ func TestDemo(t *testing.T) {
 	for _, c := range commands {
 		said = append(said, shell(t, dir, c))
 	}
-	require.Contains(t, said[0], `"rule":{"id":"bulk-operation"`)
-	require.Contains(t, said[1], "data.export.claims")
+	isExport := func(out string) bool { return strings.Contains(out, `"rule":{"id":"bulk-operation"`) }
+	require.True(t, isExport(said[0]), said[0])
+	require.True(t, isExport(said[1]))
 	require.Equal(t, 3, strings.Count(said[2], `"reason":"tampered"`), said[2])
 	require.Contains(t, said[3], "zone: Europe/Berlin")
 	require.Contains(t, said[4], `"accepted":5`)
@@ -65,12 +66,10 @@ func TestDemo(t *testing.T) {
 
 	require.NoError(t, demo.Process.Signal(syscall.SIGINT))
 	require.NoError(t, <-ended, out.String())
-	for i, c := range commands[:4] {
-		again := shell(t, dir, c)
-		if i > 0 { // the list has one of our own more
-			require.Equal(t, said[i], again, c)
-		}
-	}
+	require.Equal(t, strings.Count(said[0], "\n")+1, strings.Count(shell(t, dir, commands[0]), "\n"), "one of our own more")
+	require.True(t, isExport(shell(t, dir, commands[1])))
+	require.Equal(t, said[2], shell(t, dir, commands[2]))
+	require.Equal(t, said[3], shell(t, dir, commands[3]))
 	_, err = os.Stat(filepath.Join(dir, "data", "demo", "embedded", "postgres", "data", "postmaster.pid"))
 	require.ErrorIs(t, err, os.ErrNotExist, "no database is left running")
 }
@@ -132,7 +131,7 @@ func TestDemoScreen(t *testing.T) {
 				require.LessOrEqual(t, len([]rune(line)), e.columns, "line %d", i)
 			}
 		}
-		return strings.ReplaceAll(out.String(), "\x1b", "\\e")
+		return strings.NewReplacer("\x1b", `\e`, "\r", `\r`).Replace(out.String())
 	})
 }
 

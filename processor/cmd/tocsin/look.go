@@ -80,7 +80,7 @@ func (l look) paint(s shade, text string) string {
 	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
 }
 
-// severity is the shade of a severity.
+// severityShade is how a severity is written.
 func severityShade(name string) shade {
 	switch name {
 	case "CRITICAL":
@@ -143,9 +143,6 @@ func (g *grid) head() {
 	g.row(cells...)
 	g.rule("├┼┤")
 }
-
-// between writes a line between two rows.
-func (g *grid) between() { g.rule("├┼┤") }
 
 // end writes the foot and returns the first failure to write.
 func (g *grid) end() error {
