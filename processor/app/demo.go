@@ -47,9 +47,9 @@ const demoPatience = 3 * time.Minute
 // Demo starts everything in one process, plays a day of a hospital network (see package hospital), and compares the
 // alerts in the database with what was planted. It returns [ErrFindings] when they differ.
 //
-// Everything it makes stays in its folder, so that other commands can look at it. Without one named that is data/demo, or
-// a new temporary folder where the database server's user cannot reach that. A folder of a former demo is emptied first;
-// one that holds anything else is refused.
+// Everything it makes stays in its folder, so that other commands can look at it. Without one named that is data/demo,
+// or a new temporary folder where the database server's user cannot reach that. A folder of a former demo is emptied
+// first; one that holds anything else is refused.
 func Demo(ctx context.Context, o DemoOptions) (err error) {
 	dir, err := openDemoFolder(o.Dir)
 	if err != nil {
@@ -114,7 +114,9 @@ func (o *DemoOptions) play(ctx context.Context, cfg *Loaded, d *hospital.Day, s 
 		return err
 	}
 	defer pool.Close()
-	r := &DemoReport{Day: d, Dir: cfg.App.DataDir, Client: s.Client, queries: sink.NewQueries(pool), seen: map[string]bool{}}
+	r := &DemoReport{
+		Day: d, Dir: cfg.App.DataDir, Client: s.Client, queries: sink.NewQueries(pool), seen: map[string]bool{},
+	}
 	o.View.Playing(d)
 	if err := r.run(ctx, cfg, o); err != nil {
 		if cause := context.Cause(ctx); cause != nil {

@@ -38,7 +38,7 @@ func openDemoFolder(dir string) (*demoFolder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
-	err = os.MkdirAll(path, 0o755) //nolint:gosec // the database's user must get through; what is secret is closed by itself
+	err = os.MkdirAll(path, 0o755) //nolint:gosec // the database's user must get through; secrets have modes of their own
 	if err == nil {
 		err = embedded.Reachable(path)
 	}
@@ -79,8 +79,8 @@ func (d *demoFolder) claim() error {
 		return fmt.Errorf("demo: %w", err)
 	}
 	if err := syscall.Flock(int(d.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return errors.Join(fmt.Errorf("a demo is running in %s: stop it, or name another folder with --dir (%w)", d.path, err),
-			d.close())
+		err = fmt.Errorf("a demo is running in %s: stop it, or name another folder with --dir (%w)", d.path, err)
+		return errors.Join(err, d.close())
 	}
 	return nil
 }
@@ -115,8 +115,8 @@ func (d *demoFolder) secret() ([]byte, error) {
 
 // settings writes the configuration file.
 func (d *demoFolder) settings(day *hospital.Day) error {
-	text := fmt.Sprintf(`# Settings of the demo's hospital network. Take from it what you can use: "tocsin config print --changed" shows
-# what it sets, deploy/config.example.yaml explains every setting, and
+	text := fmt.Sprintf(`# Settings of the demo's hospital network, to take from; deploy/config.example.yaml
+# explains every setting, and
 #   tocsin run --embedded --config %[1]s
 # goes on where the demo stopped.
 app: {data_dir: %[2]q}
@@ -125,7 +125,8 @@ app: {data_dir: %[2]q}
 verify: {hmac_secret_file: %[3]q}
 
 %[4]s`, filepath.Join(d.path, demoSettings), d.path, d.file(demoSecret), day.Settings())
-	if err := os.WriteFile(d.file(demoSettings), []byte(text), 0o644); err != nil { //nolint:gosec // nothing in it is secret
+	err := os.WriteFile(d.file(demoSettings), []byte(text), 0o644) //nolint:gosec // nothing in it is secret
+	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
 	return nil

@@ -233,7 +233,7 @@ func (r *DemoReport) compare() {
 			fault("set aside as %s: %d, it should be %d", reason, got, want)
 		}
 	}
-	if v.Duplicates != int64(d.Duplicates) {
+	if v.Duplicates != d.Duplicates {
 		fault("second deliveries: %d, it should be %d", v.Duplicates, d.Duplicates)
 	}
 	if n := v.Judged + v.Duplicates + v.DeadTotal(); n != int64(len(d.Records)) {

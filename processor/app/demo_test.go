@@ -47,7 +47,7 @@ func TestDemoDayIsTheSameEveryTime(t *testing.T) {
 	require.NoError(t, err)
 	two, err := hospital.New(1, demoTestSecret)
 	require.NoError(t, err)
-	require.Equal(t, len(one.Records), len(two.Records))
+	require.Len(t, two.Records, len(one.Records))
 	for i := range one.Records {
 		require.Equal(t, one.Records[i], two.Records[i])
 	}

@@ -57,7 +57,7 @@ type Postgres struct {
 
 // StartPostgres starts a server, making its data folder first when there is none, and returns once it answers. ctx
 // bounds the start only. Started by root the server runs as the system user postgres, or else nobody, because it
-// refuses to run as root; that user must then be able to reach cfg.Dir. A folder serves one server at a time: a server of
+// refuses to run as root; that user must then be able to reach cfg.Dir. A folder serves one server at a time: one of
 // somebody else's is waited for, a moment.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	return startPostgres(ctx, cfg, nil)

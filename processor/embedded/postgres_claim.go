@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// claim is the lock of a server's folder: whoever runs a server on it holds it, to the end of the process at the latest.
-// The file says who that is, and whether others may use the server too.
+// claim is the lock of a server's folder: whoever runs a server on it holds it, to the end of the process at the
+// latest. The file says who that is, and whether others may use the server too.
 type claim struct{ file *os.File }
 
 const (
@@ -108,8 +108,8 @@ type Loan struct {
 	own     *Postgres // nil: somebody else's server
 }
 
-// BorrowPostgres gives the server of a folder: the one that runs, if its process serves others, else one that is started
-// now and stopped by [Loan.Return]. Of two callers without a server the second waits for the first. It never makes a
+// BorrowPostgres gives the server of a folder: the one that runs, if its process serves others, else one that is
+// started now and stopped by [Loan.Return]. Of two callers without a server the second waits for the first. It never makes a
 // database: a folder without one is an error.
 func BorrowPostgres(ctx context.Context, cfg PostgresConfig) (*Loan, error) {
 	dir, err := filepath.Abs(cfg.Dir)

@@ -2,7 +2,6 @@ package embedded_test
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -50,7 +49,7 @@ func TestBorrowPostgres(t *testing.T) {
 	require.NoError(t, loan.Return(t.Context()))
 	require.NoError(t, <-next, "the second waits for the first")
 	_, err = os.Stat(filepath.Join(dir, "data", "postmaster.pid"))
-	require.True(t, errors.Is(err, os.ErrNotExist), "no server is left: %v", err)
+	require.ErrorIs(t, err, os.ErrNotExist, "no server is left")
 }
 
 func answers(t *testing.T, dsn string) {

@@ -228,8 +228,8 @@ func isPostgres(pid int) bool {
 	return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
-// Reachable says whether the server's user can get to what lies in a folder: started by root the server runs as somebody
-// else, who must be let through every folder above it.
+// Reachable says whether the server's user can get to what lies in a folder: started by root the server runs as
+// somebody else, who must be let through every folder above it.
 func Reachable(dir string) error {
 	user, err := serverUser()
 	if user == nil {

@@ -140,6 +140,6 @@ func TestPostgresErrors(t *testing.T) {
 		defer cancel()
 		_, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{Dir: dir})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorContains(t, err, "wait for the former PostgreSQL")
+		require.ErrorContains(t, err, "wait for the database in")
 	})
 }

@@ -14,7 +14,6 @@ func (n *network) mishaps() {
 	p := s.of("physician", 3)
 	at := s.local(dayOfMonth, 10, 0)
 	n.keepQuiet(p, at, at.Add(80*time.Minute))
-	chart := action{name: "fhir.patient.read", target: "Patient", outcome: "Chart opened"}
 	for range 6 {
 		e := n.access(at, p, chart, pick(n.rnd, p.beds))
 		e.arrives, e.reason = s.local(dayOfMonth, 11, 9).Add(n.seconds(1, 5)), topics.ReasonLate

@@ -19,6 +19,9 @@ type Planted struct {
 	Count        int64 // what the alert must have counted in the end; 0: no alert
 }
 
+// chart is what most of it is about.
+var chart = action{name: "fhir.patient.read", target: "Patient", outcome: "Chart opened"}
+
 // Alert says whether an alert must be raised.
 func (p *Planted) Alert() bool { return p.Count > 0 }
 
@@ -45,15 +48,15 @@ func (n *network) nightAccess() Planted {
 	at := s.local(dayOfMonth, 2, 41)
 	n.keepQuiet(p, at, at.Add(time.Hour))
 	for range 9 {
-		n.access(at, p, action{name: "fhir.patient.read", target: "Patient", outcome: "Chart opened"}, pick(n.rnd, s.patients))
+		n.access(at, p, chart, pick(n.rnd, s.patients))
 		at = at.Add(n.seconds(35, 110))
 	}
 	return Planted{What: "billing clerk reads charts at night", Rule: "off-hours-access", Organization: s.ID, Who: p.id,
 		Severity: "LOW", Count: 9}
 }
 
-// passwordBurst: somebody guesses a password, from outside. Some answers are lost and sent again, and some come late and
-// out of order: neither changes the count.
+// passwordBurst: somebody guesses a password, from outside. Some answers are lost and sent again, and some come late
+// and out of order: neither changes the count.
 func (n *network) passwordBurst() Planted {
 	s := n.sites[nandi]
 	p := s.of("physician", 4)
@@ -82,7 +85,7 @@ func (n *network) tampered() Planted {
 	at := s.local(dayOfMonth, 16, 40)
 	for range 3 {
 		patient := pick(n.rnd, s.patients)
-		e := n.access(at, p, action{name: "fhir.patient.read", target: "Patient", outcome: "Chart opened"}, patient)
+		e := n.access(at, p, chart, patient)
 		e.seal, e.swap, e.reason = altered, s.prefix+"-0000000", topics.ReasonTampered
 		at = at.Add(n.seconds(20, 50))
 	}
@@ -113,15 +116,14 @@ func (n *network) snooping() Planted {
 	n.keepQuiet(p, at, at.Add(time.Hour))
 	const charts = 61
 	for i := range charts {
-		e := n.access(at, p, action{name: "fhir.patient.read", target: "Patient", outcome: "Chart opened"},
-			pick(n.rnd, s.patients))
+		e := n.access(at, p, chart, pick(n.rnd, s.patients))
 		if i%20 == 19 {
 			e.again = n.seconds(1, 10)
 		}
 		at = at.Add(n.seconds(5, 11))
 	}
-	return Planted{What: "a nurse goes through charts of other wards", Rule: "data-velocity", Organization: s.ID, Who: p.id,
-		Severity: "HIGH", Count: charts}
+	return Planted{What: "a nurse goes through charts of other wards", Rule: "data-velocity", Organization: s.ID,
+		Who: p.id, Severity: "HIGH", Count: charts}
 }
 
 // idConflict: an event takes the id of one that was there before.

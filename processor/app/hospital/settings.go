@@ -23,11 +23,11 @@ organizations:
 		fmt.Fprintf(&b, "    hours: {zone: %s, from: %q, to: %q}\n    rules:\n", s.Zone, s.OffFrom, s.OffTo)
 		switch i {
 		case ellerbek:
-			b.WriteString(`      # Nobody needs forty records in ten minutes: people open five or six for a patient, and take their time.
+			b.WriteString(`      # Nobody needs forty records in ten minutes: a visit takes five or six.
       data-velocity: {threshold: 40, window: 10m, severity: HIGH, title: Record snooping}
 `)
 		case lakemont:
-			b.WriteString(`      # Its password has expired, which is known: ticket 4711. Take this line out when it has a new one.
+			b.WriteString(`      # Its password has expired, which is known (ticket 4711). Take this line out when it is renewed.
       failed-auth-burst: {except: [svc-fax-relay]}
       # Claims leave the house through the clearing house's interface, and never through somebody's browser.
       bulk-operation: {severity: CRITICAL, title: Mass export}

@@ -33,16 +33,22 @@ func sites() ([]*Site, error) {
 	all := []*Site{
 		{ID: "klinik-ellerbek", Name: "Klinik Ellerbek", OffFrom: "22:00", OffTo: "06:00", network: 21,
 			early: 6, late: 14, night: 22, prefix: "KE",
-			first:  list("anna ben clara david elif felix greta hannah ivan jana karl lena mila nils oskar paula rosa tim uwe"),
-			family: list("albers brandt claasen dietz ehlers frank gerdes hansen ivers jansen krohn lorenz meier nolte otten petersen reimers schuster thiel vogt wulf yilmaz")},
+			first: list("anna ben clara david elif felix greta hannah ivan jana karl lena mila nils oskar " +
+				"paula rosa tim uwe"),
+			family: list("albers brandt claasen dietz ehlers frank gerdes hansen ivers jansen krohn lorenz " +
+				"meier nolte otten petersen reimers schuster thiel vogt wulf yilmaz")},
 		{ID: "lakemont-medical", Name: "Lakemont Medical Center", OffFrom: "23:00", OffTo: "06:30", network: 34,
 			early: 7, late: 15, night: 23, prefix: "LM",
-			first:  list("amber brian carla derek elena frank grace hector irene jason karen luis maria nathan olivia peter ruth sam tara wendy"),
-			family: list("adams baker carter delgado ellis foster garcia hughes irving johnson keller lopez morris nguyen ortiz parker reyes sanders turner walker young")},
+			first: list("amber brian carla derek elena frank grace hector irene jason karen luis maria " +
+				"nathan olivia peter ruth sam tara wendy"),
+			family: list("adams baker carter delgado ellis foster garcia hughes irving johnson keller " +
+				"lopez morris nguyen ortiz parker reyes sanders turner walker young")},
 		{ID: "nandi-valley", Name: "Nandi Valley Hospital", OffFrom: "21:00", OffTo: "05:30", network: 52,
 			early: 6, late: 13, night: 21, prefix: "NV",
-			first:  list("anil bhavna chitra deepa esha farid gita harish indira jaya kiran lata meera nikhil pooja ravi sunita tarun uma vikram"),
-			family: list("acharya bose chandra das fernandes ghosh hegde iyer joshi kulkarni menon nair pillai rao shetty thomas varma")},
+			first: list("anil bhavna chitra deepa esha farid gita harish indira jaya kiran lata meera " +
+				"nikhil pooja ravi sunita tarun uma vikram"),
+			family: list("acharya bose chandra das fernandes ghosh hegde iyer joshi kulkarni menon nair " +
+				"pillai rao shetty thomas varma")},
 	}
 	for i, zone := range []string{"Europe/Berlin", "America/Chicago", "Asia/Kolkata"} {
 		var err error
@@ -83,7 +89,8 @@ type person struct {
 const (
 	wardStation = "WardStation/7.2 (Windows NT 10.0; Win64; x64)"
 	tablet      = "WardRound/3.9 (iPad; CPU OS 18_3)"
-	browser     = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/133.0.0.0 Safari/537.36"
+	browser     = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/133.0.0.0 " +
+		"Safari/537.36"
 )
 
 var (
@@ -185,7 +192,7 @@ func (s *Site) roster() (ids []string) {
 	return ids
 }
 
-// local is a time of day at the site, on a day of the month of the played day; nothing is planted at a change of the clocks.
+// local is a time of day at the site, on a day of the played month. No clocks change about the played day.
 func (s *Site) local(day, hour, minute int) time.Time {
 	return time.Date(year, month, day, hour, minute, 0, 0, s.Zone)
 }

@@ -62,7 +62,8 @@ func (n *network) work() {
 // shift is somebody's working day.
 func (n *network) shift(p *person, day int) {
 	s := p.site
-	begin, length := 0, 7*time.Hour+40*time.Minute
+	var begin int
+	length := 7*time.Hour + 40*time.Minute
 	switch p.role.shift {
 	case "early":
 		begin = s.early
@@ -151,13 +152,15 @@ func (n *network) services(s *Site) {
 		{"svc-lab-interface", "lab-lis", "fhir.observation.create", "Observation", "Result imported", 150 * time.Second, 0},
 		{"svc-vitals-gateway", "vitals-gateway", "fhir.observation.create", "Observation", "Vital signs imported",
 			2 * time.Minute, 0},
-		{"svc-pacs-archive", "pacs-archive", "fhir.imagingstudy.create", "ImagingStudy", "Study archived", 6 * time.Minute, 0},
+		{"svc-pacs-archive", "pacs-archive", "fhir.imagingstudy.create", "ImagingStudy", "Study archived",
+			6 * time.Minute, 0},
 		{"svc-patient-portal", "patient-portal", "system.health.check", "", "OK", 5 * time.Minute, 0},
 		{"svc-pharmacy-robot", "pharmacy", "fhir.medicationdispense.create", "MedicationDispense", "Dispensed",
 			4 * time.Minute, 0},
 	} {
 		p := s.account(n.rnd, job.name, job.source, agent)
-		for at := start.Add(n.seconds(1, 30)); at.Before(end); at = at.Add(job.every*3/4 + n.seconds(0, 1+int(job.every/2/time.Second))) {
+		pause := func() time.Duration { return job.every*3/4 + n.seconds(0, 1+int(job.every/2/time.Second)) }
+		for at := start.Add(n.seconds(1, 30)); at.Before(end); at = at.Add(pause()) {
 			record := ""
 			if job.target != "" {
 				record = fmt.Sprintf("%s/%06d", pick(n.rnd, s.patients), n.rnd.IntN(1_000_000))

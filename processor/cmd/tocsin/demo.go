@@ -51,10 +51,11 @@ func (l *demoLines) Up(*app.DemoReport, app.Started) {
 func (l *demoLines) Over(r *app.DemoReport) (err error) { return writeDemo(l.env, r) }
 
 func writeDemo(env *environment, r *app.DemoReport) error {
-	out := env.list("id", "severity", "rule", "organization", "who", "count", "first_seen", "last_seen", "state", "planted", "ok")
+	out := env.list("id", "severity", "rule", "organization", "who", "count", "first_seen", "last_seen", "state",
+		"planted", "ok")
 	row := func(a *app.StoredAlert, planted string, ok bool) {
-		out.row(a.ID, a.Severity, a.Rule.ID, a.Organization, app.GroupText(a.Alert), a.Count, a.FirstSeen, a.LastSeen, a.State,
-			planted, ok)
+		out.row(a.ID, a.Severity, a.Rule.ID, a.Organization, app.GroupText(a.Alert), a.Count, a.FirstSeen, a.LastSeen,
+			a.State, planted, ok)
 	}
 	for i := range r.Planted {
 		p := &r.Planted[i]
@@ -64,7 +65,8 @@ func writeDemo(env *environment, r *app.DemoReport) error {
 				continue
 			}
 			a = &app.StoredAlert{}
-			a.Severity, a.Rule.ID, a.Organization, a.Group = p.Severity, p.Rule, p.Organization, map[string]string{"principal": p.Who}
+			a.Severity, a.Rule.ID, a.Organization = p.Severity, p.Rule, p.Organization
+			a.Group = map[string]string{"principal": p.Who}
 		}
 		row(a, p.What, p.OK())
 	}
@@ -72,8 +74,9 @@ func writeDemo(env *environment, r *app.DemoReport) error {
 		row(&r.Unexpected[i], "", false)
 	}
 	v := r.Verdicts
-	env.say("%d records: %d judged, %d second deliveries, set aside %d: %v; %s, %.0f a second", len(r.Day.Records), v.Judged,
-		v.Duplicates, v.DeadTotal(), v.DeadLetters, r.Took.Round(time.Millisecond), float64(len(r.Day.Records))/r.Took.Seconds())
+	n := len(r.Day.Records)
+	env.say("%d records: %d judged, %d second deliveries, set aside %d: %v; %s, %d a second", n, v.Judged, v.Duplicates,
+		v.DeadTotal(), v.DeadLetters, r.Took.Round(time.Millisecond), rate(int64(n), r.Took))
 	env.say("%s", strings.Join(append(r.Faults, demoVerdict(r)), "\n"))
 	return out.end()
 }

@@ -60,8 +60,8 @@ func (s *demoScreen) Playing(d *hospital.Day) {
 	if s.pace > 0 {
 		pace = "in " + duration(s.pace)
 	}
-	s.prose(plain, "%d people and %d services in %d hospitals, %s audit events, %d attacks among them. Midnight to midnight UTC, "+
-		"%s; an alert is shown when it has come into the database.", d.People, d.Services, len(d.Sites),
+	s.prose(plain, "%d people and %d services in %d hospitals, %s audit events, %d attacks among them. Midnight to "+
+		"midnight UTC, %s; an alert is shown when it has come into the database.", d.People, d.Services, len(d.Sites),
 		thousands(len(d.Records)), attacks, pace)
 	s.print("\n")
 	s.found = grid{w: s.env.stdout, look: s.look, columns: s.columns("WHAT HAPPENED")}
@@ -118,7 +118,8 @@ func (s *demoScreen) Clock(at time.Time, records, of int) {
 		return
 	}
 	s.open = true
-	_, _ = fmt.Fprintf(s.env.stderr, "\r\x1b[K%s  %s of %s events", at.UTC().Format("15:04 MST"), thousands(records), thousands(of))
+	_, _ = fmt.Fprintf(s.env.stderr, "\r\x1b[K%s  %s of %s events", at.UTC().Format("15:04 MST"), thousands(records),
+		thousands(of))
 }
 
 // clear takes the status line away.
@@ -167,8 +168,8 @@ func (s *demoScreen) planted(r *app.DemoReport) {
 		rule, organization, who := column{title: "RULE", width: 19}, column{title: "ORGANISATION", width: 16},
 			column{title: "WHO", width: 24}
 		alert := column{title: "ALERT", width: 40}
-		columns = []column{mark, {title: "PLANTED", width: s.look.rest(mark, rule, organization, who, alert)}, rule, organization,
-			who, alert}
+		columns = []column{mark, {title: "PLANTED", width: s.look.rest(mark, rule, organization, who, alert)}, rule,
+			organization, who, alert}
 	}
 	g := grid{w: s.env.stdout, look: s.look, columns: columns}
 	g.head()
@@ -209,8 +210,8 @@ func (s *demoScreen) planted(r *app.DemoReport) {
 // numbers says what became of the records, and how fast.
 func (s *demoScreen) numbers(r *app.DemoReport) {
 	v, n := r.Verdicts, len(r.Day.Records)
-	s.prose(plain, "%s records, and each has one verdict: %s judged (%s of them excepted from a rule), %s recognised as second "+
-		"deliveries, %d set aside with a reason.", thousands(n), thousands(int(v.Judged)), thousands(int(v.Exempted)),
+	s.prose(plain, "%s records, and each has one verdict: %s judged (%s of them excepted from a rule), %s recognised as "+
+		"second deliveries, %d set aside with a reason.", thousands(n), thousands(int(v.Judged)), thousands(int(v.Exempted)),
 		thousands(int(v.Duplicates)), v.DeadTotal())
 	var aside []string
 	for _, reason := range slices.Sorted(maps.Keys(v.DeadLetters)) {
@@ -233,8 +234,8 @@ func (s *demoScreen) numbers(r *app.DemoReport) {
 // next says what can be done now. Each command stands on a line of its own, indented by four.
 func (s *demoScreen) next(r *app.DemoReport) {
 	paste := func(text string) { s.print("    %s\n", s.look.paint(cyan, text)) }
-	s.prose(plain, "Everything is in %s, the zones, rosters and exceptions in %s. To look around (a command starts the database or "+
-		"the broker if it does not run, and stops it again):", here(r.Dir), here(r.Dir+"/tocsin.yaml"))
+	s.prose(plain, "Everything is in %s, the zones, rosters and exceptions in %s. To look around (a command starts the "+
+		"database or the broker if it does not run, and stops it again):", here(r.Dir), here(r.Dir+"/tocsin.yaml"))
 	paste(s.env.command(r.Client, "alerts", "ls"))
 	if worst := demoWorst(r); worst != nil {
 		paste(s.env.command(r.Client, "alerts", "show", worst.ID))
@@ -247,11 +248,11 @@ func (s *demoScreen) next(r *app.DemoReport) {
 func (s *demoScreen) Up(r *app.DemoReport, up app.Started) {
 	s.print("\n")
 	s.prose(bold, "Everything stays up until you press Ctrl-C.")
-	s.prose(plain, "Meanwhile, in another terminal: five failed logins of your own, and the alert they raise. http://%s/metrics and "+
-		"/readyz say how it works.", up.HTTP)
-	s.print("    %s\n", s.look.paint(cyan, `for i in 1 2 3 4 5; do echo '{"id":"mine-'$i'","timestamp":"'$(date -u +%FT%TZ)'","action":`+
-		`"auth.login.failure","status":"failure","principalId":"me","organizationId":"`+r.Day.Sites[0].ID+`"}'; done | `+
-		s.env.command(r.Client, "ingest", "-")))
+	s.prose(plain, "Meanwhile, in another terminal: five failed logins of your own, and the alert they raise. "+
+		"http://%s/metrics and /readyz say how it works.", up.HTTP)
+	s.print("    %s\n", s.look.paint(cyan, `for i in 1 2 3 4 5; do echo '{"id":"mine-'$i'",`+
+		`"timestamp":"'$(date -u +%FT%TZ)'","action":"auth.login.failure","status":"failure","principalId":"me",`+
+		`"organizationId":"`+r.Day.Sites[0].ID+`"}'; done | `+s.env.command(r.Client, "ingest", "-")))
 	s.print("    %s\n", s.look.paint(cyan, s.env.command(r.Client, "alerts", "ls", "--since", "1h")))
 }
 
