@@ -109,8 +109,8 @@ type Loan struct {
 }
 
 // BorrowPostgres gives the server of a folder: the one that runs, if its process serves others, else one that is
-// started now and stopped by [Loan.Return]. Of two callers without a server the second waits for the first. It never makes a
-// database: a folder without one is an error.
+// started now and stopped by [Loan.Return]. Of two callers without a server the second waits for the first. It never
+// makes a database: a folder without one is an error.
 func BorrowPostgres(ctx context.Context, cfg PostgresConfig) (*Loan, error) {
 	dir, err := filepath.Abs(cfg.Dir)
 	if err != nil {
