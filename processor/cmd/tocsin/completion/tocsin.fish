@@ -4,7 +4,10 @@ function __tocsin_complete
     set -l current (commandline -ct)
     for line in ($words[1] complete -- $words[2..-1] "$current" 2>/dev/null)
         if test "$line" = :files
-            __fish_complete_path (string replace -r '^-.*=' '' -- "$current")
+            set -l flag (string match -r '^-[^=]*=' -- "$current")
+            for path in (__fish_complete_path (string replace -r '^-[^=]*=' '' -- "$current"))
+                echo "$flag$path"
+            end
         else
             echo $line
         end
