@@ -25,7 +25,8 @@ type evidenceStream struct {
 
 // writeEvents makes the topic, with enough events for so many rows of evidence for each alert.
 func (w *world) writeEvents(ctx context.Context, topic string, evidence int) (*evidenceStream, error) {
-	cfg := generate.Default((w.alerts + w.partitions) * max(evidence, 1)) // what is left over in a partition makes no alert
+	// What is left over in a partition makes no alert.
+	cfg := generate.Default((w.alerts + w.partitions) * max(evidence, 1))
 	cfg.Malformed = 0
 	g, err := generate.New(cfg)
 	if err != nil {
@@ -118,7 +119,8 @@ func newAlert(i int) *topics.Alert {
 	// Ids are digests: neighbours in the log are none in the database.
 	binary.BigEndian.PutUint64(id, uint64(i)*0x9e3779b97f4a7c15)
 	binary.BigEndian.PutUint64(id[8:], uint64(i))
-	crossing := topics.Timestamp(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second).UnixNano())
+	first := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	crossing := topics.Timestamp(first.Add(time.Duration(i) * time.Second).UnixNano())
 	who := fmt.Sprintf("user-%d", i)
 	return &topics.Alert{
 		Schema: topics.AlertSchema, ID: hex.EncodeToString(id), Revision: 1, State: topics.StateOpen,

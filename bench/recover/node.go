@@ -144,11 +144,11 @@ type condition struct {
 func (n *node) ask(ctx context.Context, path string) (c condition, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.http+path, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.http+path, http.NoBody) //nolint:gosec // G704: a process that this one has started
 	if err != nil {
 		return c, err
 	}
-	resp, err := n.w.web.Do(req)
+	resp, err := n.w.web.Do(req) //nolint:gosec // G704: the address is of a process that this one has started
 	if err != nil {
 		return c, err
 	}

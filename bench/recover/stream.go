@@ -100,12 +100,6 @@ func (s *stream) each(ctx context.Context) error {
 	}
 }
 
-// load is a stream that is being written at a constant rate.
-type load struct {
-	enough chan struct{}
-	done   chan error
-}
-
 // underLoad writes at a rate, which nothing slows down, while something happens.
 func (s *stream) underLoad(ctx context.Context, rate int, happens func(context.Context) error) error {
 	ctx, stop := context.WithCancelCause(ctx)

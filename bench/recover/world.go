@@ -31,7 +31,8 @@ type world struct {
 }
 
 func newWorld(ctx context.Context, o *options, cluster *run.Cluster) (w *world, err error) {
-	w = &world{options: o, cluster: cluster, web: &http.Client{Transport: new(http.Transport)}, name: fmt.Sprintf("%s-%d", o.scenario.name, time.Now().UnixMilli())}
+	w = &world{options: o, cluster: cluster, web: &http.Client{Transport: new(http.Transport)},
+		name: fmt.Sprintf("%s-%d", o.scenario.name, time.Now().UnixMilli())}
 	if w.dir, err = os.MkdirTemp("", "tocsin-recover-"); err != nil {
 		return nil, err
 	}

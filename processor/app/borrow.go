@@ -37,23 +37,23 @@ func (c *Config) borrowDatabase(ctx context.Context) (*Config, func() error, err
 }
 
 // borrowBroker sees to it that the broker runs.
-func (c *Loaded) borrowBroker(ctx context.Context) (*Loaded, func() error, error) {
-	if !c.Embedded.OnDemand {
-		return c, func() error { return nil }, nil
+func (l *Loaded) borrowBroker(ctx context.Context) (*Loaded, func() error, error) {
+	if !l.Embedded.OnDemand {
+		return l, func() error { return nil }, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, borrowPatience)
 	defer cancel()
 	for {
-		b, err := embedded.StartBroker(ctx, embedded.BrokerConfig{Dir: filepath.Join(c.embeddedDir(), "kafka")})
+		b, err := embedded.StartBroker(ctx, embedded.BrokerConfig{Dir: filepath.Join(l.embeddedDir(), "kafka")})
 		switch {
 		case err == nil:
-			out := *c
+			out := *l
 			out.Kafka.Brokers = b.Addrs()
 			return &out, b.Stop, nil
 		case !errors.Is(err, embedded.ErrInUse):
 			return nil, nil, err
-		case c.brokerAnswers(ctx):
-			return c, func() error { return nil }, nil
+		case l.brokerAnswers(ctx):
+			return l, func() error { return nil }, nil
 		}
 		if pause(ctx, 50*time.Millisecond) != nil {
 			return nil, nil, fmt.Errorf("another command is reading from the embedded broker: wait until it has ended (%w)", err)
@@ -62,8 +62,8 @@ func (c *Loaded) borrowBroker(ctx context.Context) (*Loaded, func() error, error
 }
 
 // brokerAnswers says whether somebody listens where the broker is said to be.
-func (c *Loaded) brokerAnswers(ctx context.Context) bool {
-	for _, b := range c.Kafka.Brokers {
+func (l *Loaded) brokerAnswers(ctx context.Context) bool {
+	for _, b := range l.Kafka.Brokers {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", b)
 		if err == nil {
 			_ = conn.Close() // nothing was said

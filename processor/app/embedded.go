@@ -94,14 +94,14 @@ const clientFile = "client.yaml"
 
 // writeClientFile writes it: what the user's own file says, rules and organisations among it, and where the services
 // are. It holds a password: nobody else may read it.
-func (c *Loaded) writeClientFile(dir string) error {
-	dataDir, err := filepath.Abs(c.App.DataDir)
+func (l *Loaded) writeClientFile(dir string) error {
+	dataDir, err := filepath.Abs(l.App.DataDir)
 	if err != nil {
 		return err
 	}
 	all := map[string]any{}
-	if c.File != "" {
-		text, err := os.ReadFile(c.File)
+	if l.File != "" {
+		text, err := os.ReadFile(l.File)
 		if err == nil {
 			err = yaml.Unmarshal(text, &all)
 		}
@@ -110,14 +110,14 @@ func (c *Loaded) writeClientFile(dir string) error {
 		}
 	}
 	overlay(all, map[string]any{
-		"app":   map[string]any{"id": c.App.ID, "data_dir": dataDir},
-		"kafka": map[string]any{"brokers": c.Kafka.Brokers, "replication_factor": 1, "min_insync_replicas": 1},
+		"app":   map[string]any{"id": l.App.ID, "data_dir": dataDir},
+		"kafka": map[string]any{"brokers": l.Kafka.Brokers, "replication_factor": 1, "min_insync_replicas": 1},
 		"topics": map[string]any{
-			"input": c.Topics.Input, "alerts": c.Topics.Alerts, "deadletter": c.Topics.DeadLetter,
+			"input": l.Topics.Input, "alerts": l.Topics.Alerts, "deadletter": l.Topics.DeadLetter,
 		},
 		"input":    map[string]any{"ticks": true, "trust_create_time": true},
-		"http":     map[string]any{"listen": c.HTTP.Listen}, // for `tocsin health`
-		"postgres": map[string]any{"url": c.Postgres.URL.Reveal(), "admin_url": c.Postgres.AdminURL.Reveal()},
+		"http":     map[string]any{"listen": l.HTTP.Listen}, // for `tocsin health`
+		"postgres": map[string]any{"url": l.Postgres.URL.Reveal(), "admin_url": l.Postgres.AdminURL.Reveal()},
 		"embedded": map[string]any{"dir": dir, "on_demand": true},
 	})
 	text, err := yaml.Marshal(all)

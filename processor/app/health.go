@@ -73,8 +73,8 @@ type answeredPartition struct {
 // mostAnswer bounds the answer that is read: a thousand partitions take some 300 kB.
 const mostAnswer = 16 << 20
 
-// Health asks the process that runs with this configuration how it is. Whatever is wrong with it, that it does not answer
-// included, is in the report and no error.
+// Health asks the process that runs with this configuration how it is. Whatever is wrong with it, that it does not
+// answer included, is in the report and no error.
 func Health(ctx context.Context, c *Config, o HealthOptions) (*HealthReport, error) {
 	address := o.Address
 	if address == "" {
@@ -133,7 +133,9 @@ func (r *HealthReport) fail(format string, args ...any) {
 }
 
 // ask asks one path. The answer is nil when there was none that could be read; fine is that its status code was 200.
-func (r *HealthReport) ask(ctx context.Context, c *http.Client, path string, within time.Duration) (a *answered, fine bool) {
+func (r *HealthReport) ask(ctx context.Context, c *http.Client, path string, within time.Duration) (
+	a *answered, fine bool,
+) {
 	u := url.URL{Scheme: "http", Host: r.Address, Path: path}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
@@ -227,7 +229,8 @@ func (r *HealthReport) partition(p *answeredPartition) {
 		if p.Detail != "" {
 			more = "; it waits for " + p.Detail
 		}
-		r.fail("Partition %d is being restored: %d %% of its changelog is read%s. Nothing is to be done unless it stands still.",
+		r.fail("Partition %d is being restored: %d %% of its changelog is read%s. Nothing is to be done unless it"+
+			" stands still.",
 			p.Partition, 100*(p.Restore.Next-p.Restore.From)/(p.Restore.Until-p.Restore.From), more)
 	case p.Detail != "":
 		r.fail("Partition %d is %s: %s.", p.Partition, p.State, p.Detail)

@@ -30,10 +30,10 @@ var ErrEnough = errors.New("enough was seen")
 // watchRetry is the longest pause before a database that does not answer is asked again.
 const watchRetry = 30 * time.Second
 
-// WatchAlerts passes on what happens to alerts, as it is stored, until ctx ends, which is no error. It asks the database
-// rather than the alerts topic: those who may see the alerts of one organisation have access to that and not to the
-// topic, which holds everybody's; what is passed on can be shown with `alerts show`; and the database knows too what
-// people did. A database that does not answer at first is an error, later on it is waited for.
+// WatchAlerts passes on what happens to alerts, as it is stored, until ctx ends, which is no error. It asks the
+// database rather than the alerts topic: those who may see the alerts of one organisation have access to that and not
+// to the topic, which holds everybody's; what is passed on can be shown with `alerts show`; and the database knows too
+// what people did. A database that does not answer at first is an error, later on it is waited for.
 func WatchAlerts(ctx context.Context, c *Config, o WatchOptions) error {
 	return withQueries(ctx, c, func(q *sink.Queries) error {
 		w := q.Watch(o.scope(), sink.Filter{Rules: o.Rules, Severities: o.Severities, Statuses: o.Statuses, States: o.States},
@@ -43,7 +43,7 @@ func WatchAlerts(ctx context.Context, c *Config, o WatchOptions) error {
 			fresh, more, err := w.Next(ctx, o.Now())
 			switch {
 			case ctx.Err() != nil:
-				return nil
+				return nil //nolint:nilerr // to be ended is what it waits for
 			case err != nil && (!answered || !mayPass(err)):
 				return err
 			case err != nil:

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/stretchr/testify/assert"
+
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -138,9 +138,7 @@ func TestLeastGrants(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, []Right{r}, missing)
 			err = l.does(r, n)
-			if !assert.Error(t, err, "%s is not needed", r) {
-				return
-			}
+			require.Error(t, err, "%s is not needed", r)
 			require.ErrorContains(t, err, "the database does not allow lim-ited to work: "+r.String(), "without %s", r)
 			require.ErrorContains(t, err, r.Statement()+";")
 			require.NotContains(t, err.Error(), "horse")

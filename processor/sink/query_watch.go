@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Happening is a row of an alert's history as it comes, with the alert as it stands now (without evidence): its revision
-// may be a later one than the row's.
+// Happening is a row of an alert's history as it comes, with the alert as it stands now (without evidence): its
+// revision may be a later one than the row's.
 type Happening struct {
 	Change
 	Alert Stored `json:"alert"`
@@ -32,8 +32,8 @@ const (
 )
 
 // Watch follows what happens to alerts. Each row of their history is passed on once, those of one transaction together;
-// rows of two transactions that overlap may come in the order of their commits. What was committed more than two minutes
-// after it was written, or after 20,000 later rows, may be missed.
+// rows of two transactions that overlap may come in the order of their commits. What was committed more than two
+// minutes after it was written, or after 20,000 later rows, may be missed.
 type Watch struct {
 	q      *Queries
 	scope  Scope
@@ -54,8 +54,8 @@ func (q *Queries) Watch(scope Scope, f Filter, back time.Duration) *Watch {
 	return &Watch{q: q, scope: scope, filter: f, back: back, first: true, seen: map[int64]time.Time{}}
 }
 
-// Next gives what has happened since the last call, in order, up to a thousand rows; more says that there may be further
-// ones already. After an error the next call gives what this one would have given.
+// Next gives what has happened since the last call, in order, up to a thousand rows; more says that there may be
+// further ones already. After an error the next call gives what this one would have given.
 func (w *Watch) Next(ctx context.Context, now time.Time) (fresh []Happening, more bool, err error) {
 	var page []Happening
 	err = w.q.scoped(ctx, w.scope, func(tx pgx.Tx) (err error) {

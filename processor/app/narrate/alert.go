@@ -94,9 +94,9 @@ func windowOf(a *topics.Alert) time.Duration {
 // why says what the rule asks for, and what met it.
 func why(a *topics.Alert) []string {
 	if !a.OrganizationTrusted {
-		return []string{fmt.Sprintf("Rule %s fires at the first event that fails verification. Further ones of the same kind,"+
-			" source and partition join the same alert: %s so far, by record time (what the events themselves state is not"+
-			" trusted).", a.Rule.ID, number(a.Count, "event"))}
+		return []string{fmt.Sprintf("Rule %s fires at the first event that fails verification. Further ones of the same"+
+			" kind, source and partition join the same alert: %s so far, by record time (what the events themselves state is"+
+			" not trusted).", a.Rule.ID, number(a.Count, "event"))}
 	}
 	window := windowOf(a)
 	var s string
@@ -168,7 +168,8 @@ func history(p *terminal.Page, d *sink.Detail) {
 		rows = rows[left:]
 		p.Line(2, fmt.Sprintf("(%s before)", number(int64(left), "change")))
 	}
-	columns := []terminal.Column{{Name: "WHEN", Keep: true}, {Name: "WHAT", Keep: true}, {Name: "BY", Most: 40}, {Name: "NOTE"}}
+	columns := []terminal.Column{{Name: "WHEN", Keep: true}, {Name: "WHAT", Keep: true}, {Name: "BY", Most: 40},
+		{Name: "NOTE"}}
 	var cells [][]string
 	for i := range rows {
 		h := &rows[i]

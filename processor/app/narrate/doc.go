@@ -1,8 +1,8 @@
 // Package narrate tells people what Tocsin has found: an alert with what is proven of it and what is not, a dead letter
 // with how to mend it, a process that is not well.
 //
-// It guarantees that nothing is claimed that the thing at hand does not say: every sentence comes from a field of it, and
-// what a field leaves open is told as open. It asks nobody and reads no clock: the same input gives the same text.
+// It guarantees that nothing is claimed that the thing at hand does not say: every sentence comes from a field of it,
+// and what a field leaves open is told as open. It asks nobody and reads no clock: the same input gives the same text.
 //
 // The caller gives the width of the page, whether it may be coloured, and how the reader calls the program, so that the
 // commands for the next steps work when pasted.

@@ -55,8 +55,8 @@ func (c *claims) events(a *topics.Alert, o Options) {
 	if !a.OrganizationTrusted && o.Organization != "" {
 		hashes = "; their hashes are shown to operators only"
 	}
-	c.prove("Which events these are: %s by place in the log (topic, partition, offset)%s. Whoever reads the log there must"+
-		" find the same.", someNamed(n, all), hashes)
+	c.prove("Which events these are: %s by place in the log (topic, partition, offset)%s. Whoever reads the log there"+
+		" must find the same.", someNamed(n, all), hashes)
 	if n < all {
 		c.leave("Which the other %s are: the alert lists the first 100 that made it and the last 10. The log has them all.",
 			number(all-n, "event"))
@@ -90,8 +90,8 @@ func (c *claims) outcomes(a *topics.Alert) {
 	})
 	each(topics.OutcomeHashOnly, func(who string, n int64) {
 		c.prove("That %s %s, undamaged since it was made.", who, fitsOr(n))
-		c.leave("Who wrote %s that state a hash only: no signature was checked, and whoever can write to the topic can make a"+
-			" hash.", who)
+		c.leave("Who wrote %s that state a hash only: no signature was checked, and whoever can write to the topic can make"+
+			" a hash.", who)
 	})
 	each(topics.OutcomeUnsigned, func(who string, n int64) {
 		c.leave("That %s %s what the producer wrote: neither hash nor signature came with %s.", who, isOr(n), themOr(n))

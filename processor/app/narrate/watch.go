@@ -35,7 +35,8 @@ func Happening(h *sink.Happening, o Options) string {
 		return p.String()
 	}
 	room -= len(a.ID) + 2
-	p.Marked(head, severity(a.Severity), mark, fmt.Sprintf("%-*s  %s", room, terminal.Cut(terminal.Escape(text, false), room), a.ID))
+	p.Marked(head, severity(a.Severity), mark,
+		fmt.Sprintf("%-*s  %s", room, terminal.Cut(terminal.Escape(text, false), room), a.ID))
 	return p.String()
 }
 
@@ -56,7 +57,7 @@ func occurrence(h *sink.Happening) string {
 
 // subject is whom an alert is about.
 func subject(a *topics.Alert) string {
-	who := ""
+	var who string
 	switch {
 	case !a.OrganizationTrusted:
 		who = a.Group["kind"]

@@ -17,9 +17,10 @@ type Hint struct {
 // AnyName stands in a path for a name that users choose.
 const AnyName = "*"
 
-// Schema is the JSON Schema (draft 2020-12) of a file that [Load] reads into target, a pointer to a struct that holds the
-// defaults. It holds types, defaults, and what hint says of a path: editors need no more. What Load's caller checks
-// besides (ranges, settings that exclude each other) is not in it, so a file that is right by the schema can be wrong.
+// Schema is the JSON Schema (draft 2020-12) of a file that [Load] reads into target, a pointer to a struct that holds
+// the defaults. It holds types, defaults, and what hint says of a path: editors need no more. What Load's caller
+// checks besides (ranges, settings that exclude each other) is not in it, so a file that is right by the schema can be
+// wrong.
 func Schema(target any, hint func(path string) Hint) map[string]any {
 	s := sectionSchema(reflect.ValueOf(target).Elem(), "", hint)
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -84,7 +85,9 @@ func leafSchema(t reflect.Type, h Hint) map[string]any {
 	}
 	switch {
 	case t == reflect.TypeFor[Duration]():
-		return map[string]any{"anyOf": []any{map[string]any{"type": "string", "pattern": durationForm}, map[string]any{"const": 0}}}
+		return map[string]any{"anyOf": []any{
+			map[string]any{"type": "string", "pattern": durationForm}, map[string]any{"const": 0},
+		}}
 	case t == reflect.TypeFor[Size]():
 		return map[string]any{"anyOf": []any{map[string]any{"type": "string", "pattern": sizeForm},
 			map[string]any{"type": "integer", "minimum": 0}}}
@@ -133,9 +136,9 @@ func defaultOf(v reflect.Value, text string) any {
 	return json.RawMessage(b)
 }
 
-// Comments gives, by path, the comments of a YAML file in block form: of each key the lines of comment right above it, put
-// together to a text. Keys of one section that follow each other without a comment of their own share the one above the
-// first of them. Lines that begin with "#:" are examples and no comments.
+// Comments gives, by path, the comments of a YAML file in block form: of each key the lines of comment right above it,
+// put together to a text. Keys of one section that follow each other without a comment of their own share the one above
+// the first of them. Lines that begin with "#:" are examples and no comments.
 func Comments(file string) map[string]string {
 	type level struct {
 		indent int

@@ -43,7 +43,8 @@ func (p *Page) Heading(text string) {
 	p.b.WriteString(p.paint(Bold, Escape(text, false)) + "\n")
 }
 
-// Style is how text stands out on a terminal with colours: the parameters of the escape sequence SGR (ECMA-48, 8.3.117).
+// Style is how text stands out on a terminal with colours: the parameters of the escape sequence SGR (ECMA-48,
+// 8.3.117).
 type Style string
 
 // The styles.
@@ -139,6 +140,6 @@ func length(s string) int { return utf8.RuneCountInString(s) }
 
 // Marked writes one line of three parts, the middle one in a style.
 func (p *Page) Marked(before string, s Style, mark, after string) {
-	p.b.WriteString(strings.TrimRight(Escape(before, false)+p.paint(s, Escape(mark, false))+"  "+Escape(after, false), " ") +
-		"\n")
+	line := Escape(before, false) + p.paint(s, Escape(mark, false)) + "  " + Escape(after, false)
+	p.b.WriteString(strings.TrimRight(line, " ") + "\n")
 }

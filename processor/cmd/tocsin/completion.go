@@ -6,8 +6,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// The scripts only ask the program itself (the command complete) what could stand at the cursor, so that what they offer
-// is always what this program understands.
+// The scripts only ask the program itself (the command complete) what could stand at the cursor, so that what they
+// offer is always what this program understands.
 var (
 	//go:embed completion/tocsin.bash
 	bashCompletion string

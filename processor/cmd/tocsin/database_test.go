@@ -161,6 +161,7 @@ func TestSecuredDatabase(t *testing.T) {
 }
 
 func (d *secureDatabase) works(t *testing.T, config string) {
+	t.Helper()
 	for _, args := range [][]string{
 		{"migrate", "status"}, {"alerts", "ls"}, {"alerts", "ls", "--organization", "acme"}, {"topics", "init", "--input"},
 	} {
@@ -189,6 +190,7 @@ func (d *secureDatabase) works(t *testing.T, config string) {
 }
 
 func (d *secureDatabase) faults(t *testing.T, brokers string) {
+	t.Helper()
 	for name, c := range map[string]struct {
 		change func(u *url.URL, q url.Values)
 		want   string

@@ -10,7 +10,7 @@ import (
 type topicsCommand struct {
 	Init  topicsInitCommand  `cmd:"" help:"Create the topics that are missing."`
 	Check topicsCheckCommand `cmd:"" help:"Compare the topics with what they must be. Exit code 1 when one is not."`
-	ACLs  topicsACLsCommand  `cmd:"" name:"acls" help:"Print the least rights at the cluster, as commands that grant them."`
+	ACLs  topicsACLsCommand  `cmd:"" name:"acls" help:"Print the least rights at the cluster, as commands."`
 }
 
 type topicsInitCommand struct {
