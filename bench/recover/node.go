@@ -144,7 +144,8 @@ type condition struct {
 func (n *node) ask(ctx context.Context, path string) (c condition, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.http+path, http.NoBody) //nolint:gosec // G704: a process that this one has started
+	//nolint:gosec // G704: a process that this one has started
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.http+path, http.NoBody)
 	if err != nil {
 		return c, err
 	}
