@@ -137,7 +137,7 @@ func refused(err error) bool {
 }
 
 // diagnoseWithin bounds how long the brokers are asked what is missing: it is told to somebody who waits.
-const diagnoseWithin = 10 * time.Second
+const diagnoseWithin = 30 * time.Second
 
 // named adds to a refusal of the brokers which right is missing. Other errors it returns as they are.
 func (c *Config) named(ctx context.Context, err error, duties ...topics.Duty) error {
@@ -149,14 +149,19 @@ func (c *Config) named(ctx context.Context, err error, duties ...topics.Duty) er
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseWithin)
 	defer cancel()
-	if missing, _ := c.missing(ctx, duties...); len(missing) > 0 { // what could be asked is better than nothing
+	missing, askErr := c.missing(ctx, duties...)
+	if len(missing) > 0 { // what could be asked is better than nothing
 		return c.accessError(missing, err)
 	}
 	if id := c.transactionRight(duties); errors.Is(err, kerr.TransactionalIDAuthorizationFailed) && len(id) > 0 {
 		return c.accessError(id, err)
 	}
-	return fmt.Errorf("%w: the brokers refuse %s something: compare what `tocsin topics acls --for %s` prints with"+
-		" kafka-acls.sh --list", err, c.Principal(), strings.ReplaceAll(dutyNames(duties), ", ", ","))
+	why := ""
+	if askErr != nil {
+		why = fmt.Sprintf(" (they do not say what: %v)", askErr)
+	}
+	return fmt.Errorf("%w: the brokers refuse %s something%s: compare what `tocsin topics acls --for %s` prints with"+
+		" kafka-acls.sh --list", err, c.Principal(), why, strings.ReplaceAll(dutyNames(duties), ", ", ","))
 }
 
 func (c *Config) accessError(missing []topics.Right, err error) *AccessError {

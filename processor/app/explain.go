@@ -96,15 +96,29 @@ func (c *Config) greet(ctx context.Context, roles Roles) error {
 		return err
 	}
 	defer cl.Close()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if err := cl.Ping(ctx); err != nil {
+	if err := ping(ctx, cl); err != nil {
 		var network *net.OpError
 		if remedyOf(err) == "" || errors.As(err, &network) && network.Op == "dial" {
 			return nil
 		}
 		return fmt.Errorf("reach the Kafka cluster: %w", err)
 	}
+	return c.permitted(ctx, cl, roles)
+}
+
+// pingWithin bounds the wait for brokers that do not answer: the roles go on waiting.
+const pingWithin = 10 * time.Second
+
+func ping(ctx context.Context, cl *kgo.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, pingWithin)
+	defer cancel()
+	return cl.Ping(ctx)
+}
+
+// permitted looks at all but the connection.
+func (c *Config) permitted(ctx context.Context, cl *kgo.Client, roles Roles) error {
+	ctx, cancel := context.WithTimeout(ctx, diagnoseWithin)
+	defer cancel()
 	adm := kadm.NewClient(cl)
 	if err := provision.CheckAge(ctx, adm); errors.Is(err, provision.ErrOldBroker) {
 		return err

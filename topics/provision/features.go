@@ -28,9 +28,9 @@ func CheckAge(ctx context.Context, adm *kadm.Client) error {
 			continue // one that is down is no reason to wait
 		}
 		if v, ok := broker.KeyMaxVersion(int16(kmsg.Metadata)); ok && v < topicIDs {
-			return fmt.Errorf("%w: broker %d is %s, Kafka 2.8 or newer is needed (4.0 or newer without"+
+			return fmt.Errorf("%w: broker %d speaks version %d of the Metadata request, %d is needed (Kafka 2.8; 4.0 without"+
 				" kafka.allow_transaction_v1): upgrade the cluster, or name another in kafka.brokers", ErrOldBroker,
-				broker.NodeID, broker.VersionGuess())
+				broker.NodeID, v, topicIDs)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -116,6 +117,23 @@ func (a *asking) groups(ctx context.Context, rights []topics.Right) error {
 	if len(groups) == 0 {
 		return nil
 	}
+	// A cluster that has had no group yet makes room for them first.
+	for {
+		err := a.describeGroups(ctx, groups)
+		if !errors.Is(err, kerr.CoordinatorNotAvailable) && !errors.Is(err, kerr.CoordinatorLoadInProgress) {
+			return err
+		}
+		pause := time.NewTimer(visibleEvery)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return err
+		}
+	}
+}
+
+func (a *asking) describeGroups(ctx context.Context, groups []string) error {
 	req := kmsg.NewPtrDescribeGroupsRequest()
 	req.Groups, req.IncludeAuthorizedOperations = groups, true
 	for _, shard := range a.cl.RequestSharded(ctx, req) {
@@ -135,6 +153,8 @@ func (a *asking) groups(ctx context.Context, rights []topics.Right) error {
 				p = told(g.AuthorizedOperations)
 			case errors.Is(err, kerr.GroupAuthorizationFailed):
 				p.hidden = true
+			default:
+				return fmt.Errorf("ask for the rights on group %s: %w", g.Group, err)
 			}
 			a.may[resource{topics.ResourceGroup, g.Group}] = p
 		}

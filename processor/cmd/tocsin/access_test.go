@@ -40,7 +40,8 @@ func startGuarded(t *testing.T) *guarded {
 	g := &guarded{broker: kafkatest.Start(t, kafkatest.Config{Security: &kafkatest.Security{
 		Users: map[string]string{userName: secret(userPassword)}, Authorizer: true,
 	}, Properties: patient})}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(g.broker.AdminAddrs()...))
+	// What it is told of topics must not be of a moment ago.
+	cl, err := kgo.NewClient(kgo.SeedBrokers(g.broker.AdminAddrs()...), kgo.MetadataMinAge(10*time.Millisecond))
 	require.NoError(t, err)
 	t.Cleanup(cl.Close)
 	g.admin, g.dsn = kadm.NewClient(cl), pgtest.NewDatabase(t)

@@ -109,8 +109,8 @@ func TestOldBrokers(t *testing.T) {
 		versions *kversion.Versions
 		want     string
 	}{
-		{kversion.V1_0_0(), "v1.0, Kafka 2.8 or newer is needed"},
-		{kversion.V2_7_0(), "v2.7, Kafka 2.8 or newer is needed"},
+		{kversion.V1_0_0(), "speaks version 5 of the Metadata request, 10 is needed (Kafka 2.8;"},
+		{kversion.V2_7_0(), "speaks version 9 of the Metadata request, 10 is needed (Kafka 2.8;"},
 		{kversion.V3_9_0(), "kafka.allow_transaction_v1 accepts that"},
 	} {
 		t.Run(c.want, func(t *testing.T) {
