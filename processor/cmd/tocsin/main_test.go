@@ -217,6 +217,10 @@ func TestSession(t *testing.T) {
 			for _, m := range masks {
 				out = m.ReplaceAllStringFunc(out, func(s string) string { return strings.Repeat("*", len(s)) })
 			}
+			// One for each core.
+			out = regexp.MustCompile(`with [0-9]+ workers|"workers":[0-9]+`).ReplaceAllStringFunc(out, func(s string) string {
+				return regexp.MustCompile(`[0-9]+`).ReplaceAllString(s, "*")
+			})
 			// Widths of columns differ with those of times.
 			out = regexp.MustCompile(`[0-9-]{10} [0-9:.]{8,12} UTC|(?m:^out: )[0-9:]{8}  (new|grown|closed) `).ReplaceAllStringFunc(out,
 				func(s string) string {
