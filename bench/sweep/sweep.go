@@ -65,8 +65,8 @@ func (o *options) sweep(ctx context.Context, cluster *run.Cluster, name string, 
 	return r, nil
 }
 
-// Names of the metrics that put points in relation. The time to the first commit is left out of the rate: it is the same
-// for all of them, and so would make them alike.
+// Names of the metrics that put points in relation. The time to the first commit is left out of the rate: it is the
+// same for all of them, and so would make them alike.
 func relativeRate(to string) string { return throughput.SteadyRate + " to that of " + to }
 func relativeCPU(to string) string  { return "CPU to that of " + to }
 
