@@ -64,7 +64,7 @@ func (c *Config) greetDatabase(ctx context.Context) error {
 	}
 	login, missing, err := sink.MissingGrants(ctx, pool)
 	if err != nil || len(missing) == 0 {
-		return nil // the sink finds out for itself
+		return nil // what cannot be asked the sink finds out for itself
 	}
 	return &sink.GrantError{Login: login, Missing: missing}
 }

@@ -9,7 +9,7 @@ import (
 type migrateCommand struct {
 	Up     migrateUpCommand     `cmd:"" help:"Bring the database up to date."`
 	Status migrateStatusCommand `cmd:"" help:"List the steps. Exit code 1 when one has not been applied."`
-	Grants migrateGrantsCommand `cmd:"" help:"Print the least rights in the database, as statements that grant them."`
+	Grants migrateGrantsCommand `cmd:"" help:"Print the least rights in the database, as statements."`
 }
 
 type migrateUpCommand struct{}
