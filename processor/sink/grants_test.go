@@ -149,6 +149,8 @@ func TestGrantStatementsAreQuoted(t *testing.T) {
 	for want, r := range map[string]Right{
 		`GRANT CONNECT ON DATABASE "My DB" TO "a""b"`: {Privilege: "CONNECT", Kind: GrantDatabase, Object: "My DB",
 			Grantee: `a"b`},
+		`GRANT CONNECT ON DATABASE "order" TO "user"`: {Privilege: "CONNECT", Kind: GrantDatabase, Object: "order",
+			Grantee: "user"},
 		`GRANT USAGE ON SCHEMA s TO "1st"`: {Privilege: "USAGE", Kind: GrantSchema, Object: "s", Grantee: "1st"},
 		`GRANT SELECT ON public.alerts TO tocsin_sink`: {Privilege: "SELECT", Kind: GrantTable, Schema: "public",
 			Object: "alerts", Grantee: RoleSink},
