@@ -24,9 +24,6 @@ type job struct {
 // them taken away says which one it lacks, who lacks it, and how it is granted. The commands come in the order in which
 // they find something to do.
 func TestLeastRights(t *testing.T) {
-	if os.Getenv("TOCSIN_LONG") == "" {
-		t.Skip("takes a minute and more: TOCSIN_LONG=1 runs it")
-	}
 	g := startGuarded(t)
 	config := g.config(t, service, "http: {listen: \"\"}\n")
 	out, errs, code := call{args: []string{"migrate", "up", "--config", config}}.run(t.Context())
