@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 
 func small() *Config {
 	return &Config{Rate: 1500, Probes: 30, Partitions: 3, Principals: 1000, Seed: 1, Workers: 2,
-		Duration: 2 * time.Second, Warm: 3 * time.Second, CloseAfter: 50 * time.Millisecond, Stall: 30 * time.Second}
+		Duration: 2 * time.Second, Warm: 3 * time.Second, CloseAfter: 50 * time.Millisecond, Stall: 5 * time.Minute}
 }
 
 // Every probe's alert is seen once, on an in-process broker.
