@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"tocsin/processor/app/terminal"
 	"tocsin/topics"
 	"tocsin/topics/provision"
 )
@@ -238,8 +239,8 @@ func (c *Config) ACLCommands(principal string, rights []topics.Right) []string {
 	if len(c.Kafka.Brokers) > 0 {
 		server = c.Kafka.Brokers[0]
 	}
-	head := "kafka-acls.sh --bootstrap-server " + quoteShell(server) + " --command-config admin.properties --add" +
-		" --allow-principal " + quoteShell(principal)
+	head := "kafka-acls.sh --bootstrap-server " + terminal.Quote(server) + " --command-config admin.properties --add" +
+		" --allow-principal " + terminal.Quote(principal)
 	var commands []string
 	for done := make(map[target]bool); len(done) < len(order); {
 		line := ""
@@ -258,21 +259,10 @@ func (c *Config) ACLCommands(principal string, rights []topics.Right) []string {
 					line += " --resource-pattern-type prefixed"
 				}
 			}
-			line += " " + flags[t.kind] + " " + quoteShell(t.name)
+			line += " " + flags[t.kind] + " " + terminal.Quote(t.name)
 			done[t] = true
 		}
 		commands = append(commands, line)
 	}
 	return commands
-}
-
-// quoteShell makes text one word of a shell.
-func quoteShell(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-:/@%+", r)
-	}
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -20,7 +20,7 @@ func Alert(d *sink.Detail, o Options) string {
 	if a.State == topics.StateOpen && d.Status == "open" {
 		standing = "open"
 	}
-	p.Title(severity(a.Severity), a.Severity, a.Title, standing)
+	p.Title(terminal.Severity(a.Severity), a.Severity, a.Title, standing)
 	p.Gap()
 	p.Text(0, what(a))
 	if a.Runbook != "" {
@@ -47,26 +47,12 @@ func Alert(d *sink.Detail, o Options) string {
 	return p.String()
 }
 
-func severity(s string) terminal.Style {
-	switch s {
-	case "CRITICAL":
-		return terminal.Alarm
-	case "HIGH":
-		return terminal.Red
-	case "MEDIUM":
-		return terminal.Yellow
-	case "LOW":
-		return terminal.Cyan
-	}
-	return terminal.Bold
-}
-
 // what is the alert's own sentence. What it says of the threshold comes below it.
 func what(a *topics.Alert) string {
 	s := a.Sentence
 	if s == "" {
 		return fmt.Sprintf("Events that claim to be of organisation %s failed verification between %s and %s. What they"+
-			" claim besides is shown to operators only.", organization(a.Organization), moment(a.FirstSeen.Time()),
+			" claim besides is shown to operators only.", Organization(a.Organization), moment(a.FirstSeen.Time()),
 			moment(a.LastSeen.Time()))
 	}
 	if i := strings.LastIndex(s, " (the rule asks for "); i > 0 && a.Threshold > 1 {
@@ -75,7 +61,8 @@ func what(a *topics.Alert) string {
 	return capital(s)
 }
 
-func organization(name string) string {
+// Organization shows events without one as what they are.
+func Organization(name string) string {
 	if name == "" {
 		return "(none)"
 	}
@@ -203,7 +190,7 @@ func facts(p *terminal.Page, d *sink.Detail) {
 	line("alert", a.ID)
 	line("revision", strconv.Itoa(a.Revision)+", "+a.Mode)
 	line("rule", a.Rule.ID+", version "+a.Rule.Version)
-	line("organisation", organization(a.Organization))
+	line("organisation", Organization(a.Organization))
 	for _, field := range sortedKeys(a.Group) {
 		line(field, a.Group[field])
 	}

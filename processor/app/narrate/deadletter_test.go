@@ -66,6 +66,6 @@ func TestWords(t *testing.T) {
 	for n, want := range map[int64]string{1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 11: "11th", 12: "12th", 21: "21st", 113: "113th", 1002: "1,002nd"} {
 		require.Equal(t, want, ordinal(n))
 	}
-	require.Equal(t, "-12,345", thousands(-12_345))
-	require.Equal(t, "-345", thousands(-345))
+	require.Equal(t, "-12,345", Thousands(int64(-12_345)))
+	require.Equal(t, "-345", Thousands(-345))
 }

@@ -30,12 +30,12 @@ func Happening(h *sink.Happening, o Options) string {
 	mark := fmt.Sprintf("%-8s", a.Severity)
 	room := p.Width() - indent - len(mark) - 2
 	if p.Width() < oneLine {
-		p.Marked(head, severity(a.Severity), mark, terminal.Cut(terminal.Escape(text, false), room))
+		p.Marked(head, terminal.Severity(a.Severity), mark, terminal.Cut(terminal.Escape(text, false), room))
 		p.Line(indent, a.ID)
 		return p.String()
 	}
 	room -= len(a.ID) + 2
-	p.Marked(head, severity(a.Severity), mark,
+	p.Marked(head, terminal.Severity(a.Severity), mark,
 		fmt.Sprintf("%-*s  %s", room, terminal.Cut(terminal.Escape(text, false), room), a.ID))
 	return p.String()
 }
@@ -64,7 +64,7 @@ func subject(a *topics.Alert) string {
 		if source := a.Group["source"]; source != "" {
 			who += ", source " + source
 		}
-		return who + ", claiming " + organization(a.Organization)
+		return who + ", claiming " + Organization(a.Organization)
 	case a.Group["principal"] != "":
 		who = a.Group["principal"]
 	case a.Group["ip"] != "":
@@ -72,5 +72,5 @@ func subject(a *topics.Alert) string {
 	default:
 		who = "nobody named"
 	}
-	return who + " of " + organization(a.Organization)
+	return who + " of " + Organization(a.Organization)
 }

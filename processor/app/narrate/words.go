@@ -14,12 +14,12 @@ func number(n int64, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
-	return thousands(n) + " " + thing + "s"
+	return Thousands(n) + " " + thing + "s"
 }
 
-// thousands writes a number with commas.
-func thousands(n int64) string {
-	s := strconv.FormatInt(n, 10)
+// Thousands writes a number with commas.
+func Thousands[T int | int64](n T) string {
+	s := strconv.FormatInt(int64(n), 10)
 	var b strings.Builder
 	for i, c := range s {
 		if i > 0 && (len(s)-i)%3 == 0 && s[i-1] != '-' {
@@ -43,7 +43,7 @@ func ordinal(n int64) string {
 			suffix = "rd"
 		}
 	}
-	return thousands(n) + suffix
+	return Thousands(n) + suffix
 }
 
 // span writes a length of time in its two largest units.
@@ -105,5 +105,5 @@ func some(n, all int64, thing string) string {
 	case all == 1:
 		return number(n, thing)
 	}
-	return fmt.Sprintf("%s of the %s", thousands(n), number(all, thing))
+	return fmt.Sprintf("%s of the %s", Thousands(n), number(all, thing))
 }

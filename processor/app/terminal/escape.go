@@ -38,24 +38,10 @@ func Escape(s string, lines bool) string {
 	return b.String()
 }
 
-// Cut shortens text to at most width characters, the last of them … when something is missing.
-func Cut(s string, width int) string {
-	if width < 1 || utf8.RuneCountInString(s) <= width {
-		return s
-	}
-	return string([]rune(s)[:width-1]) + "…"
-}
-
 // Quote writes an argument so that a POSIX shell reads it back as it is.
 func Quote(s string) string {
-	plain := s != ""
-	for _, r := range s {
-		if r > '~' || r < '!' || strings.ContainsRune("\"'`$&|;<>()*?[]{}~#!\\^", r) {
-			plain = false
-			break
-		}
-	}
-	if plain {
+	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,+@%"
+	if s != "" && strings.Trim(s, safe) == "" {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"

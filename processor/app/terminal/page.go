@@ -1,14 +1,11 @@
 package terminal
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // Widths of a page, in characters.
 const (
-	DefaultWidth = 80
-	minWidth     = 40
+	DefaultWidth = 80 // where it is not known
+	MinWidth     = 40
 	// proseWidth is the most that a line of prose takes, however wide the terminal is: longer lines lose their reader.
 	proseWidth = 100
 )
@@ -25,7 +22,7 @@ func NewPage(width int, colour bool) *Page {
 	if width <= 0 {
 		width = DefaultWidth
 	}
-	return &Page{width: max(width, minWidth), colour: colour}
+	return &Page{width: max(width, MinWidth), colour: colour}
 }
 
 // Width is what a line may hold.
@@ -43,27 +40,11 @@ func (p *Page) Heading(text string) {
 	p.b.WriteString(p.paint(Bold, Escape(text, false)) + "\n")
 }
 
-// Style is how text stands out on a terminal with colours: the parameters of the escape sequence SGR (ECMA-48,
-// 8.3.117).
-type Style string
-
-// The styles.
-const (
-	Plain  Style = ""
-	Bold   Style = "1"
-	Faint  Style = "2"
-	Red    Style = "31"
-	Green  Style = "32"
-	Yellow Style = "33"
-	Cyan   Style = "36"
-	Alarm  Style = "1;97;41" // bold white on red
-)
-
 func (p *Page) paint(s Style, text string) string {
-	if !p.colour || s == Plain || text == "" {
+	if !p.colour {
 		return text
 	}
-	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
+	return s.Paint(text)
 }
 
 // Title writes the first line: what stands out on the left, the rest on the right edge where there is room.
@@ -116,27 +97,10 @@ func (p *Page) Command(what, command string) {
 	p.Line(6, command)
 }
 
-// wrap breaks text to the width, at spaces; a word that is longer than a line stays whole.
+// wrap breaks text to the width.
 func (p *Page) wrap(indent int, text string) []string {
-	room := max(min(p.width, proseWidth)-indent, 20)
-	var lines []string
-	line, used := "", 0
-	for word := range strings.FieldsSeq(Escape(text, false)) {
-		n := length(word)
-		switch {
-		case line == "":
-			line, used = word, n
-		case used+1+n <= room:
-			line, used = line+" "+word, used+1+n
-		default:
-			lines = append(lines, line)
-			line, used = word, n
-		}
-	}
-	return append(lines, line)
+	return Wrap(Escape(text, false), max(min(p.width, proseWidth)-indent, 20), true)
 }
-
-func length(s string) int { return utf8.RuneCountInString(s) }
 
 // Marked writes one line of three parts, the middle one in a style.
 func (p *Page) Marked(before string, s Style, mark, after string) {

@@ -48,7 +48,7 @@ func (c alertsLsCommand) Run(ctx context.Context, env *environment) error {
 	}
 	out := env.list("id", "severity", "rule", "organization", "who", "count", "first_seen", "last_seen", "state", "status")
 	err = app.Alerts(ctx, &l.Config, f, func(a app.StoredAlert) error {
-		out.row(a.ID, a.Severity, a.Rule.ID, organization(a.Organization), app.GroupText(a.Alert), count(a), a.FirstSeen,
+		out.row(a.ID, a.Severity, a.Rule.ID, narrate.Organization(a.Organization), app.GroupText(a.Alert), count(a), a.FirstSeen,
 			a.LastSeen, a.State, a.Status)
 		return nil
 	})
@@ -56,14 +56,6 @@ func (c alertsLsCommand) Run(ctx context.Context, env *environment) error {
 		err = outErr
 	}
 	return err
-}
-
-// organization shows events without one as what they are.
-func organization(name string) string {
-	if name == "" {
-		return "(none)"
-	}
-	return name
 }
 
 func count(a app.StoredAlert) string {

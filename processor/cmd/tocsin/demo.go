@@ -8,6 +8,7 @@ import (
 
 	"tocsin/processor/app"
 	"tocsin/processor/app/hospital"
+	"tocsin/processor/app/narrate"
 )
 
 type demoCommand struct {
@@ -48,9 +49,10 @@ func (l *demoLines) Found(app.StoredAlert)     {}
 func (l *demoLines) Up(*app.DemoReport, app.Started) {
 	l.env.say("the services stay until interrupted")
 }
-func (l *demoLines) Over(r *app.DemoReport) (err error) { return writeDemo(l.env, r) }
 
-func writeDemo(env *environment, r *app.DemoReport) error {
+// Over writes the alerts, and in sentences what became of the rest.
+func (l *demoLines) Over(r *app.DemoReport) error {
+	env := l.env
 	out := env.list("id", "severity", "rule", "organization", "who", "count", "first_seen", "last_seen", "state",
 		"planted", "ok")
 	row := func(a *app.StoredAlert, planted string, ok bool) {
@@ -89,17 +91,9 @@ func demoVerdict(r *app.DemoReport) string {
 	return "The demo failed: what was found is not what was planted."
 }
 
-// command is a command line of this program, to be pasted into a shell.
+// command is a command line of this program with a configuration file, to be pasted into a shell.
 func (e *environment) command(config string, args ...string) string {
-	program := e.program
-	if program == "" {
-		program = "tocsin"
-	}
-	line := []string{quote(program), "--config", quote(here(config))}
-	for _, a := range args {
-		line = append(line, quote(a))
-	}
-	return strings.Join(line, " ")
+	return narrate.Options{Program: e.program, Flags: []string{"--config", here(config)}}.Command(args...)
 }
 
 // here shortens a path for those who are in the working folder.
@@ -110,13 +104,4 @@ func here(path string) string {
 		}
 	}
 	return path
-}
-
-// quote writes an argument so that a POSIX shell reads it back as it is.
-func quote(s string) string {
-	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,+@%"
-	if s != "" && strings.Trim(s, safe) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

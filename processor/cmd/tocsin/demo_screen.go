@@ -11,6 +11,8 @@ import (
 
 	"tocsin/processor/app"
 	"tocsin/processor/app/hospital"
+	"tocsin/processor/app/narrate"
+	"tocsin/processor/app/terminal"
 )
 
 // wideDemo is the width from which on each alert has one line in the demo's tables.
@@ -34,15 +36,15 @@ func (s *demoScreen) print(format string, args ...any) {
 }
 
 // prose writes a paragraph.
-func (s *demoScreen) prose(shade shade, format string, args ...any) {
-	for _, l := range wrap(fmt.Sprintf(format, args...), min(s.look.width, 110)) {
-		s.print("%s\n", s.look.paint(shade, l))
+func (s *demoScreen) prose(style terminal.Style, format string, args ...any) {
+	for _, l := range terminal.Wrap(fmt.Sprintf(format, args...), min(s.look.width, 110), false) {
+		s.print("%s\n", s.look.paint(style, l))
 	}
 }
 
 // Starting implements app.DemoView.
 func (s *demoScreen) Starting(dir string) {
-	s.prose(faint, "Starting a Kafka broker, PostgreSQL, processor and sink in %s", here(dir))
+	s.prose(terminal.Faint, "Starting a Kafka broker, PostgreSQL, processor and sink in %s", here(dir))
 }
 
 // Playing implements app.DemoView.
@@ -55,21 +57,22 @@ func (s *demoScreen) Playing(d *hospital.Day) {
 		}
 	}
 	s.print("\n")
-	s.prose(bold, "One day of a hospital network: %s", d.Start.Format("Monday, 2 January 2006"))
+	s.prose(terminal.Bold, "One day of a hospital network: %s", d.Start.Format("Monday, 2 January 2006"))
 	pace := "as fast as it goes"
 	if s.pace > 0 {
 		pace = "in " + duration(s.pace)
 	}
-	s.prose(plain, "%d people and %d services in %d hospitals, %s audit events, %d attacks among them. Midnight to "+
-		"midnight UTC, %s; an alert is shown when it has come into the database.", d.People, d.Services, len(d.Sites),
-		thousands(len(d.Records)), attacks, pace)
+	s.prose(terminal.Plain, "%d people and %d services in %d hospitals, %s audit events, %d attacks among them. Midnight "+
+		"to midnight UTC, %s; an alert is shown when it has come into the database.", d.People, d.Services, len(d.Sites),
+		narrate.Thousands(len(d.Records)), attacks, pace)
 	s.print("\n")
-	s.found = grid{w: s.env.stdout, look: s.look, columns: s.columns("WHAT HAPPENED")}
+	s.found = grid{w: s.env.stdout, look: s.look, columns: s.columns()}
 	s.found.head()
 }
 
-// columns of both tables. On a narrow terminal what happened, to whom and by which rule share a column.
-func (s *demoScreen) columns(what string) []column {
+// columns of the table of alerts. On a narrow terminal what happened, to whom and by which rule share a column.
+func (s *demoScreen) columns() []column {
+	const what = "WHAT HAPPENED"
 	clock, severity, count := column{title: "LOCAL TIME", width: 13}, column{title: "SEVERITY", width: 8},
 		column{title: "COUNT", width: 5, right: true}
 	if s.look.width < wideDemo {
@@ -81,30 +84,19 @@ func (s *demoScreen) columns(what string) []column {
 		{title: what, width: s.look.rest(clock, severity, rule, organization, who, count)}, count}
 }
 
-// entry is a row of both tables.
-type entry struct {
-	clock, severity, rule, organization, who, what, count string
-	shade                                                 shade // of the severity
-}
-
-func (s *demoScreen) row(g *grid, e entry) {
-	one := func(text string, sh shade) []line { return []line{{text, sh}} }
-	clock, severity, count := one(e.clock, plain), one(e.severity, e.shade), one(e.count, plain)
-	if s.look.width >= wideDemo {
-		g.row(clock, severity, one(e.rule, plain), one(e.organization, plain), one(e.who, bold), one(e.what, plain), count)
-		return
-	}
-	detail := strings.Join([]string{e.organization, e.rule}, s.look.or(" · ", ", "))
-	g.row(clock, severity, []line{{e.what, plain}, {e.who, bold}, {detail, faint}}, count)
-}
-
 // Found implements app.DemoView.
 func (s *demoScreen) Found(a app.StoredAlert) {
 	s.clear()
-	s.row(&s.found, entry{
-		clock: s.clock(&a), severity: a.Severity, rule: a.Rule.ID, organization: organization(a.Organization),
-		who: demoWho(&a), what: demoWords(&a), count: count(a), shade: severityShade(a.Severity),
-	})
+	clock, severity := cell(s.clock(&a)), styled(a.Severity, terminal.Severity(a.Severity))
+	who, what, organization := demoWho(&a), demoWords(&a), narrate.Organization(a.Organization)
+	if s.look.width >= wideDemo {
+		s.found.row(clock, severity, cell(a.Rule.ID), cell(organization), styled(who, terminal.Bold), cell(what),
+			cell(count(a)))
+		return
+	}
+	detail := organization + s.look.or(" · ", ", ") + a.Rule.ID
+	s.found.row(clock, severity, []line{{what, terminal.Plain}, {who, terminal.Bold}, {detail, terminal.Faint}},
+		cell(count(a)))
 }
 
 // clock is when an alert was due, where it happened.
@@ -118,8 +110,8 @@ func (s *demoScreen) Clock(at time.Time, records, of int) {
 		return
 	}
 	s.open = true
-	_, _ = fmt.Fprintf(s.env.stderr, "\r\x1b[K%s  %s of %s events", at.UTC().Format("15:04 MST"), thousands(records),
-		thousands(of))
+	_, _ = fmt.Fprintf(s.env.stderr, "\r\x1b[K%s  %s of %s events", at.UTC().Format("15:04 MST"),
+		narrate.Thousands(records), narrate.Thousands(of))
 }
 
 // clear takes the status line away.
@@ -137,23 +129,24 @@ func (s *demoScreen) Over(r *app.DemoReport) error {
 		return err
 	}
 	s.print("\n")
-	s.prose(bold, "What was planted, and what stands in the database at the end")
+	s.prose(terminal.Bold, "What was planted, and what stands in the database at the end")
 	s.print("\n")
 	s.planted(r)
 	s.print("\n")
 	s.numbers(r)
 	for _, f := range r.Faults {
-		s.prose(red, "Wrong: %s", f)
+		s.prose(terminal.Red, "Wrong: %s", f)
 	}
 	for _, a := range r.Unexpected {
-		s.prose(red, "Not planted: %s of %s in %s, %s", a.Rule.ID, app.GroupText(a.Alert), organization(a.Organization), a.ID)
+		s.prose(terminal.Red, "Not planted: %s of %s in %s, %s", a.Rule.ID, app.GroupText(a.Alert),
+			narrate.Organization(a.Organization), a.ID)
 	}
-	shade := green
+	style := terminal.Green
 	if !r.OK() {
-		shade = red
+		style = terminal.Red
 	}
 	s.print("\n")
-	s.prose(shade, "%s", demoVerdict(r))
+	s.prose(style, "%s", demoVerdict(r))
 	s.print("\n")
 	s.next(r)
 	return s.err
@@ -175,9 +168,9 @@ func (s *demoScreen) planted(r *app.DemoReport) {
 	g.head()
 	for i := range r.Planted {
 		p := &r.Planted[i]
-		sign, shade := s.look.or("✓", "ok"), green
+		sign, style := s.look.or("✓", "ok"), terminal.Green
 		if !p.OK() {
-			sign, shade = s.look.or("✗", "NO"), red
+			sign, style = s.look.or("✗", "NO"), terminal.Red
 		}
 		alert, short := "none: "+p.Why, "none"
 		switch {
@@ -192,15 +185,15 @@ func (s *demoScreen) planted(r *app.DemoReport) {
 			who = fmt.Sprintf("%d people", n+1)
 		}
 		if s.look.width >= wideDemo {
-			g.row([]line{{sign, shade}}, []line{{p.What, plain}}, []line{{p.Rule, plain}}, []line{{p.Organization, plain}},
-				[]line{{who, bold}}, []line{{alert, plain}})
+			g.row(styled(sign, style), cell(p.What), cell(p.Rule), cell(p.Organization), styled(who, terminal.Bold),
+				cell(alert))
 			continue
 		}
-		detail := []line{{p.What, plain}, {who + s.look.or(" · ", ", ") + p.Organization, faint}}
+		detail := []line{{p.What, terminal.Plain}, {who + s.look.or(" · ", ", ") + p.Organization, terminal.Faint}}
 		if p.Why != "" {
-			detail = append(detail, line{p.Why, faint})
+			detail = append(detail, line{p.Why, terminal.Faint})
 		}
-		g.row([]line{{sign, shade}}, detail, []line{{short, plain}})
+		g.row(styled(sign, style), detail, cell(short))
 	}
 	if err := g.end(); s.err == nil {
 		s.err = err
@@ -209,15 +202,15 @@ func (s *demoScreen) planted(r *app.DemoReport) {
 
 // numbers says what became of the records, and how fast.
 func (s *demoScreen) numbers(r *app.DemoReport) {
-	v, n := r.Verdicts, len(r.Day.Records)
-	s.prose(plain, "%s records, and each has one verdict: %s judged (%s of them excepted from a rule), %s recognised as "+
-		"second deliveries, %d set aside with a reason.", thousands(n), thousands(int(v.Judged)), thousands(int(v.Exempted)),
-		thousands(int(v.Duplicates)), v.DeadTotal())
+	v, n := r.Verdicts, int64(len(r.Day.Records))
+	s.prose(terminal.Plain, "%s records, and each has one verdict: %s judged (%s of them excepted from a rule), %s "+
+		"recognised as second deliveries, %d set aside with a reason.", narrate.Thousands(n), narrate.Thousands(v.Judged),
+		narrate.Thousands(v.Exempted), narrate.Thousands(v.Duplicates), v.DeadTotal())
 	var aside []string
 	for _, reason := range slices.Sorted(maps.Keys(v.DeadLetters)) {
 		aside = append(aside, fmt.Sprintf("%d %s", v.DeadLetters[reason], reason))
 	}
-	s.prose(plain, "Set aside: %s.", strings.Join(aside, ", "))
+	s.prose(terminal.Plain, "Set aside: %s.", strings.Join(aside, ", "))
 	pace := ""
 	if s.pace > 0 {
 		pace = " (at the pace of the day: --pace 0s does not wait)"
@@ -226,34 +219,35 @@ func (s *demoScreen) numbers(r *app.DemoReport) {
 	if !r.Again.Same {
 		same = "the alerts are NOT the same"
 	}
-	s.prose(plain, "Speed: %s events in %s, %s a second%s. Judged again from the log alone: %s, %s a second, and %s.",
-		thousands(n), duration(r.Took), thousands(rate(int64(n), r.Took)), pace, duration(r.Again.Took),
-		thousands(rate(r.Again.Records, r.Again.Took)), same)
+	s.prose(terminal.Plain, "Speed: %s events in %s, %s a second%s. Judged again from the log alone: %s, %s a second, "+
+		"and %s.", narrate.Thousands(n), duration(r.Took), narrate.Thousands(rate(n, r.Took)), pace, duration(r.Again.Took),
+		narrate.Thousands(rate(r.Again.Records, r.Again.Took)), same)
 }
 
 // next says what can be done now. Each command stands on a line of its own, indented by four.
 func (s *demoScreen) next(r *app.DemoReport) {
-	paste := func(text string) { s.print("    %s\n", s.look.paint(cyan, text)) }
-	s.prose(plain, "Everything is in %s, the zones, rosters and exceptions in %s. To look around (a command starts the "+
-		"database or the broker if it does not run, and stops it again):", here(r.Dir), here(r.Dir+"/tocsin.yaml"))
+	paste := func(text string) { s.print("    %s\n", s.look.paint(terminal.Cyan, text)) }
+	s.prose(terminal.Plain, "Everything is in %s, the zones, rosters and exceptions in %s. To look around (a command "+
+		"starts the database or the broker if it does not run, and stops it again):", here(r.Dir),
+		here(r.Dir+"/tocsin.yaml"))
 	paste(s.env.command(r.Client, "alerts", "ls"))
 	if worst := demoWorst(r); worst != nil {
 		paste(s.env.command(r.Client, "alerts", "show", worst.ID))
 	}
 	paste(s.env.command(r.Client, "deadletter", "ls", "--reason", "tampered"))
-	paste("cat " + quote(here(r.Dir+"/tocsin.yaml")))
+	paste("cat " + terminal.Quote(here(r.Dir+"/tocsin.yaml")))
 }
 
 // Up implements app.DemoView.
 func (s *demoScreen) Up(r *app.DemoReport, up app.Started) {
 	s.print("\n")
-	s.prose(bold, "Everything stays up until you press Ctrl-C.")
-	s.prose(plain, "Meanwhile, in another terminal: five failed logins of your own, and the alert they raise. "+
+	s.prose(terminal.Bold, "Everything stays up until you press Ctrl-C.")
+	s.prose(terminal.Plain, "Meanwhile, in another terminal: five failed logins of your own, and the alert they raise. "+
 		"http://%s/metrics and /readyz say how it works.", up.HTTP)
-	s.print("    %s\n", s.look.paint(cyan, `for i in 1 2 3 4 5; do echo '{"id":"mine-'$i'",`+
+	s.print("    %s\n", s.look.paint(terminal.Cyan, `for i in 1 2 3 4 5; do echo '{"id":"mine-'$i'",`+
 		`"timestamp":"'$(date -u +%FT%TZ)'","action":"auth.login.failure","status":"failure","principalId":"me",`+
 		`"organizationId":"`+r.Day.Sites[0].ID+`"}'; done | `+s.env.command(r.Client, "ingest", "-")))
-	s.print("    %s\n", s.look.paint(cyan, s.env.command(r.Client, "alerts", "ls", "--since", "1h")))
+	s.print("    %s\n", s.look.paint(terminal.Cyan, s.env.command(r.Client, "alerts", "ls", "--since", "1h")))
 }
 
 // demoWorst is the alert to look at first: of a person, with the most events.
@@ -306,7 +300,7 @@ func events(n int64) string {
 	return fmt.Sprintf("%d events", n)
 }
 
-func rate(n int64, d time.Duration) int { return int(float64(n) / max(d.Seconds(), 1e-3)) }
+func rate(n int64, d time.Duration) int64 { return int64(float64(n) / max(d.Seconds(), 1e-3)) }
 
 // duration in the units that people use.
 func duration(d time.Duration) string {
@@ -319,13 +313,4 @@ func duration(d time.Duration) string {
 		return fmt.Sprintf("%d min", int(d.Minutes()+0.5))
 	}
 	return fmt.Sprintf("%.1f h", d.Hours())
-}
-
-// thousands writes a number with commas.
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

@@ -113,10 +113,7 @@ func (e *environment) say(format string, args ...any) {
 
 // text writes lines that are neither a table nor objects: commands and statements for other programs.
 func (e *environment) text(lines []string) error {
-	if _, err := io.WriteString(e.stdout, strings.Join(lines, "\n")+"\n"); err != nil {
-		return fmt.Errorf("write output: %w", err)
-	}
-	return nil
+	return e.print(strings.Join(lines, "\n") + "\n")
 }
 
 // print writes text to standard output.
