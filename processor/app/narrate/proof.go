@@ -64,11 +64,8 @@ func (c *claims) events(a *topics.Alert, o Options) {
 }
 
 func someNamed(n, all int64) string {
-	if n >= all {
-		if all == 1 {
-			return "it is named"
-		}
-		return some(n, all, "event") + " are named"
+	if n >= all && all == 1 {
+		return "it is named"
 	}
 	return some(n, all, "event") + " are named"
 }
