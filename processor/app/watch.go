@@ -38,7 +38,7 @@ func WatchAlerts(ctx context.Context, c *Config, o WatchOptions) error {
 	return withQueries(ctx, c, func(q *sink.Queries) error {
 		w := q.Watch(o.scope(), sink.Filter{Rules: o.Rules, Severities: o.Severities, Statuses: o.Statuses, States: o.States},
 			o.Back)
-		answered, pause := false, o.Every
+		answered, troubled, pause := false, false, o.Every
 		for {
 			fresh, more, err := w.Next(ctx, o.Now())
 			switch {
@@ -47,15 +47,15 @@ func WatchAlerts(ctx context.Context, c *Config, o WatchOptions) error {
 			case err != nil && (!answered || !mayPass(err)):
 				return err
 			case err != nil:
-				if pause == o.Every {
+				if !troubled {
 					o.Trouble(err)
 				}
-				pause = min(2*pause, max(watchRetry, o.Every))
+				troubled, pause = true, min(2*pause, max(watchRetry, o.Every))
 			default:
-				if answered && pause != o.Every {
+				if troubled {
 					o.Well()
 				}
-				answered, pause = true, o.Every
+				answered, troubled, pause = true, false, o.Every
 			}
 			for _, h := range fresh {
 				if err := o.Each(h); errors.Is(err, ErrEnough) {
