@@ -106,7 +106,7 @@ func (c *Config) greet(ctx context.Context, roles Roles) error {
 	return c.permitted(ctx, cl, roles)
 }
 
-// pingWithin bounds the wait for brokers that do not answer: the roles go on waiting.
+// pingWithin bounds the wait for brokers or a database that do not answer: the roles go on waiting.
 const pingWithin = 10 * time.Second
 
 func ping(ctx context.Context, cl *kgo.Client) error {

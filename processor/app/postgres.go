@@ -9,9 +9,7 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -54,7 +52,7 @@ func (c *Config) greetDatabase(ctx context.Context) error {
 		return err
 	}
 	defer pool.Close()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, pingWithin)
 	defer cancel()
 	if err := pool.Ping(ctx); err != nil {
 		if remedy, passes := databaseRemedy(err); remedy == "" || passes {
@@ -167,11 +165,11 @@ func (c *Config) openPool(ctx context.Context, connections int32) (*pgxpool.Pool
 
 // login is the role that postgres.url names.
 func (c *Config) login() (string, error) {
-	pc, err := pgx.ParseConfig(c.Postgres.URL.Reveal())
+	pc, err := parseURL("postgres.url", c.Postgres.URL)
 	if err != nil {
-		return "", urlFault("postgres.url", err)
+		return "", err
 	}
-	return pc.User, nil
+	return pc.ConnConfig.User, nil
 }
 
 // QuoteName writes the name of a role or table as SQL does.
