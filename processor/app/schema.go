@@ -104,12 +104,15 @@ func choices() map[string][]string {
 		"verify.unverifiable":  {"quarantine", "count"},
 		"detection.copies":     RuleIDs(),
 		"detection.hours.days": {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
-		rule + ".severity":     {"LOW", "MEDIUM", "HIGH", "CRITICAL"},
+		rule + ".severity":     Severities(),
 		rule + ".type":         {"SECURITY", "COMPLIANCE", "PERFORMANCE", "SYSTEM", "CUSTOM"},
 		"log.level":            {"debug", "info", "warn", "error"},
 		"log.format":           {"auto", "text", "json"},
 	}
 }
+
+// Severities are the severities there are, the lowest first.
+func Severities() []string { return []string{"LOW", "MEDIUM", "HIGH", "CRITICAL"} }
 
 // RuleIDs are the ids of the rules there are, in order.
 func RuleIDs() []string {

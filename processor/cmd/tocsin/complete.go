@@ -143,7 +143,7 @@ func known(v *kong.Value) []string {
 	case "rule":
 		return app.RuleIDs()
 	case "severity":
-		return []string{"LOW", "MEDIUM", "HIGH", "CRITICAL"}
+		return app.Severities()
 	case "status":
 		return []string{"open", "acknowledged", "resolved", "dismissed"}
 	case "state":
