@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -188,9 +187,4 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
-}
-
-// byCrossing is the order in which alerts found at the same time are shown.
-func byCrossing(alerts []sink.Stored) {
-	slices.SortFunc(alerts, func(a, b sink.Stored) int { return int(min(max(a.Crossing-b.Crossing, -1), 1)) })
 }

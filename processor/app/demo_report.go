@@ -2,7 +2,7 @@ package app
 
 import (
 	"bufio"
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -129,7 +129,7 @@ func (r *DemoReport) look(ctx context.Context, v DemoView) error {
 	if err != nil {
 		return err
 	}
-	byCrossing(page.Alerts)
+	slices.SortFunc(page.Alerts, func(a, b StoredAlert) int { return cmp.Compare(a.Crossing, b.Crossing) })
 	r.alerts = page.Alerts
 	for _, a := range page.Alerts {
 		if !r.seen[a.ID] {
@@ -140,9 +140,12 @@ func (r *DemoReport) look(ctx context.Context, v DemoView) error {
 	return nil
 }
 
+// settleWithin is how long after the last verdict alerts may come into the database.
+const settleWithin = 20 * time.Second
+
 // settle waits until the planted attacks are found, or time is up: what is missing then stays missing.
 func (r *DemoReport) settle(ctx context.Context, v DemoView) error {
-	waiting, cancel := context.WithTimeout(ctx, 20*time.Second)
+	waiting, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
 	for {
 		if err := r.look(ctx, v); err != nil {
@@ -188,7 +191,7 @@ func (r *DemoReport) again(ctx context.Context, cfg *Loaded, now func() time.Tim
 		var err error
 		for lines.Scan() && err == nil {
 			var a topics.Alert
-			if err = json.NewDecoder(bytes.NewReader(lines.Bytes())).Decode(&a); err == nil {
+			if err = json.Unmarshal(lines.Bytes(), &a); err == nil {
 				alerts[a.ID] = a
 			}
 		}
