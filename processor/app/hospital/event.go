@@ -144,5 +144,3 @@ func ulid(at time.Time, rnd *rand.Rand) string {
 	}
 	return string(b[:])
 }
-
-func list(words string) []string { return strings.Fields(words) }

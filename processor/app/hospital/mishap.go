@@ -42,7 +42,7 @@ func (n *network) mishaps() {
 		{topics.ReasonNotJSON, `<134>Mar  3 09:12:44 fw-ward-3 kernel: IN=eth0 OUT= SRC=10.21.4.19 DPT=445`},
 		{topics.ReasonNotJSON, `{"timestamp":"2026-03-03T08:20:11Z","action":"fhir.patient.re`},
 		{topics.ReasonNotJSON, `timestamp;action;status`},
-		{topics.ReasonNotJSON, ``},
+		{topics.ReasonNotJSON, ` `},
 		{topics.ReasonBadTimestamp, `{"timestamp":"03.03.2026 09:31","action":"auth.login.success","status":"success"}`},
 		{topics.ReasonBadTimestamp, `{"timestamp":"2026-02-30T09:31:00Z","action":"auth.logout","status":"success"}`},
 		{topics.ReasonMissingField, `{"timestamp":"2026-03-03T09:02:00Z","action":"fhir.patient.read"}`},
@@ -57,8 +57,5 @@ func (n *network) mishaps() {
 	} {
 		e := n.do(s.local(dayOfMonth, 9, 0).Add(time.Duration(i)*17*time.Minute), g, "", "")
 		e.raw, e.reason = x.text, x.reason
-		if x.text == "" {
-			e.raw = " "
-		}
 	}
 }

@@ -3,6 +3,7 @@ package hospital
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"tocsin/processor/detect"
@@ -33,21 +34,21 @@ func sites() ([]*Site, error) {
 	all := []*Site{
 		{ID: "klinik-ellerbek", Name: "Klinik Ellerbek", OffFrom: "22:00", OffTo: "06:00", network: 21,
 			early: 6, late: 14, night: 22, prefix: "KE",
-			first: list("anna ben clara david elif felix greta hannah ivan jana karl lena mila nils oskar " +
+			first: strings.Fields("anna ben clara david elif felix greta hannah ivan jana karl lena mila nils oskar " +
 				"paula rosa tim uwe"),
-			family: list("albers brandt claasen dietz ehlers frank gerdes hansen ivers jansen krohn lorenz " +
+			family: strings.Fields("albers brandt claasen dietz ehlers frank gerdes hansen ivers jansen krohn lorenz " +
 				"meier nolte otten petersen reimers schuster thiel vogt wulf yilmaz")},
 		{ID: "lakemont-medical", Name: "Lakemont Medical Center", OffFrom: "23:00", OffTo: "06:30", network: 34,
 			early: 7, late: 15, night: 23, prefix: "LM",
-			first: list("amber brian carla derek elena frank grace hector irene jason karen luis maria " +
+			first: strings.Fields("amber brian carla derek elena frank grace hector irene jason karen luis maria " +
 				"nathan olivia peter ruth sam tara wendy"),
-			family: list("adams baker carter delgado ellis foster garcia hughes irving johnson keller " +
+			family: strings.Fields("adams baker carter delgado ellis foster garcia hughes irving johnson keller " +
 				"lopez morris nguyen ortiz parker reyes sanders turner walker young")},
 		{ID: "nandi-valley", Name: "Nandi Valley Hospital", OffFrom: "21:00", OffTo: "05:30", network: 52,
 			early: 6, late: 13, night: 21, prefix: "NV",
-			first: list("anil bhavna chitra deepa esha farid gita harish indira jaya kiran lata meera " +
+			first: strings.Fields("anil bhavna chitra deepa esha farid gita harish indira jaya kiran lata meera " +
 				"nikhil pooja ravi sunita tarun uma vikram"),
-			family: list("acharya bose chandra das fernandes ghosh hegde iyer joshi kulkarni menon nair " +
+			family: strings.Fields("acharya bose chandra das fernandes ghosh hegde iyer joshi kulkarni menon nair " +
 				"pillai rao shetty thomas varma")},
 	}
 	for i, zone := range []string{"Europe/Berlin", "America/Chicago", "Asia/Kolkata"} {
