@@ -2,7 +2,6 @@ package steady
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -64,16 +63,9 @@ func IsChild() bool { return os.Getenv(childEnv) != "" }
 
 // Child runs the processor until ctx ends, where the environment says that this process is it; else it says false.
 func Child(ctx context.Context) (bool, error) {
-	if !IsChild() {
-		return false, nil
-	}
 	var p run.Processor
-	if err := json.Unmarshal([]byte(os.Getenv(childEnv)), &p); err != nil {
-		return true, fmt.Errorf("settings: %w", err)
-	}
-	// What tells this program what it is, is no setting of the processor.
-	if err := os.Unsetenv(childEnv); err != nil {
-		return true, err
+	if is, err := run.ChildSettings(childEnv, &p); !is || err != nil {
+		return is, err
 	}
 	return true, p.Run(ctx)
 }
