@@ -10,7 +10,7 @@ import (
 // Operation is what a right allows, in the words of Kafka's access control lists.
 type Operation string
 
-// The operations. Read, Write, Delete and Alter allow Describe too, and AlterConfigs allows DescribeConfigs.
+// The operations. Read, Write and Delete allow Describe too, and AlterConfigs allows DescribeConfigs.
 const (
 	OpRead            Operation = "Read"
 	OpWrite           Operation = "Write"

@@ -26,9 +26,9 @@ func RightsClientOptions() []kgo.Opt {
 }
 
 // Missing asks the brokers which of the rights the client's user does not have, and gives their places in rights. The
-// brokers say what a user may do with
-// a topic or group, so nothing is tried out but what has no effect: a creation that is only validated, a description. A
-// right that cannot be asked for counts as there, and so do all of them where the brokers do not tell.
+// brokers say what a user may do with a topic or group, so nothing is tried out but what has no effect: a creation that
+// is only validated, a description. A right that cannot be asked for counts as there, and so do all of them where the
+// brokers do not tell.
 //
 // With an error the answer is not complete.
 //
