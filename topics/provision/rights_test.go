@@ -37,7 +37,7 @@ func acl(t *testing.T, r topics.Right) *kadm.ACLBuilder {
 func TestMissing(t *testing.T) {
 	broker := kafkatest.Start(t, kafkatest.Config{Security: &kafkatest.Security{
 		Users: map[string]string{"u": "p"}, Authorizer: true,
-	}, Properties: map[string]string{"broker.session.timeout.ms": "60000"}})
+	}, Patient: true})
 	owner, err := kgo.NewClient(kgo.SeedBrokers(broker.AdminAddrs()...))
 	require.NoError(t, err)
 	defer owner.Close()

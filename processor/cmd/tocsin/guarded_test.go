@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,23 +33,26 @@ type guarded struct {
 	dsn    string
 }
 
-// patient keeps a broker that gets little of a busy machine from being shut out by itself.
-var patient = map[string]string{"broker.session.timeout.ms": "60000"}
-
 func startGuarded(t *testing.T) *guarded {
 	t.Helper()
 	for _, password := range users {
 		secret(password)
 	}
-	g := &guarded{broker: kafkatest.Start(t, kafkatest.Config{Security: &kafkatest.Security{
-		Users: users, Authorizer: true,
-	}, Properties: patient})}
+	g := guard(t, kafkatest.Security{Users: users})
+	g.dsn = pgtest.NewDatabase(t)
+	return g
+}
+
+// guard starts a broker with an authorizer.
+func guard(t *testing.T, s kafkatest.Security) *guarded {
+	t.Helper()
+	s.Authorizer = true
+	broker := kafkatest.Start(t, kafkatest.Config{Security: &s, Patient: true})
 	// What it is told of topics must not be of a moment ago.
-	cl, err := kgo.NewClient(kgo.SeedBrokers(g.broker.AdminAddrs()...), kgo.MetadataMinAge(10*time.Millisecond))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(broker.AdminAddrs()...), kgo.MetadataMinAge(10*time.Millisecond))
 	require.NoError(t, err)
 	t.Cleanup(cl.Close)
-	g.admin, g.dsn = kadm.NewClient(cl), pgtest.NewDatabase(t)
-	return g
+	return &guarded{broker: broker, admin: kadm.NewClient(cl)}
 }
 
 // config writes the configuration of a user.
@@ -179,13 +183,16 @@ func (r right) says() []string {
 	}
 }
 
-const failure = `{"id":"%d","timestamp":%q,"action":"auth.login.failure","status":"failure",` +
-	`"principalId":"mallory","organizationId":"acme"}` + "\n"
+// failure is a failed login.
+func failure(id, who string) string {
+	return fmt.Sprintf(`{"id":%q,"timestamp":%q,"action":"auth.login.failure","status":"failure","principalId":%q,`+
+		`"organizationId":"acme"}`, id, time.Now().UTC().Format(time.RFC3339Nano), who)
+}
 
 func failures() string {
 	var b strings.Builder
 	for i := range 6 {
-		fmt.Fprintf(&b, failure, i, time.Now().UTC().Format(time.RFC3339Nano))
+		b.WriteString(failure(strconv.Itoa(i), "mallory") + "\n")
 	}
 	return b.String()
 }
@@ -271,8 +278,7 @@ func (g *guarded) feed(t *testing.T, n int) {
 	for i := range 7 {
 		value := "no event"
 		if i > 0 {
-			value = fmt.Sprintf(`{"id":"%s-%d","timestamp":%q,"action":"auth.login.failure","status":"failure",`+
-				`"principalId":%q,"organizationId":"acme"}`, who, i, time.Now().UTC().Format(time.RFC3339Nano), who)
+			value = failure(fmt.Sprintf("%s-%d", who, i), who)
 		}
 		record := &kgo.Record{Topic: "audit.events", Key: []byte("acme/" + who), Value: []byte(value)}
 		require.NoError(t, cl.ProduceSync(t.Context(), record).FirstErr())

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/processor/app"
@@ -32,9 +31,7 @@ func writeToken(t *testing.T, path, subject string, expires time.Time) {
 // take is told with the setting.
 func TestTokenIsReadAgain(t *testing.T) {
 	const life = 10 * time.Second
-	broker := kafkatest.Start(t, kafkatest.Config{Security: &kafkatest.Security{
-		Authorizer: true, Reauthenticate: life / 2,
-	}, Properties: patient})
+	broker := guard(t, kafkatest.Security{Reauthenticate: life / 2}).broker
 	token := filepath.Join(t.TempDir(), "token")
 	config := filepath.Join(t.TempDir(), "tocsin.yaml")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `
@@ -84,15 +81,8 @@ kafka:
 
 // With mTLS alone the certificate's name is the user.
 func TestCertificateIsTheUser(t *testing.T) {
-	broker := kafkatest.Start(t, kafkatest.Config{Security: &kafkatest.Security{
-		CertificateOnly: true, Authorizer: true,
-	}, Properties: patient})
-	g := &guarded{broker: broker}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker.AdminAddrs()...))
-	require.NoError(t, err)
-	defer cl.Close()
-	g.admin = kadm.NewClient(cl)
-	f := broker.Files()
+	g := guard(t, kafkatest.Security{CertificateOnly: true})
+	f := g.broker.Files()
 	config := filepath.Join(t.TempDir(), "tocsin.yaml")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `
 kafka:
@@ -100,7 +90,7 @@ kafka:
   replication_factor: 1
   min_insync_replicas: 1
   tls: {enabled: true, ca_file: %q, cert_file: %q, key_file: %q}
-`, broker.Addrs()[0], f.CA, f.ClientCert, f.ClientKey), 0o600))
+`, g.broker.Addrs()[0], f.CA, f.ClientCert, f.ClientKey), 0o600))
 	line := []string{"topics", "init", "--input", "--config", config}
 	_, errs, code := call{args: line}.run(t.Context())
 	require.Equal(t, 1, code, errs)

@@ -62,6 +62,9 @@ func (b *Broker) settings() string {
 		"socket.receive.buffer.bytes":    "1048576",
 		"log.segment.delete.delay.ms":    "1000",
 	}
+	if b.cfg.Patient {
+		all["broker.session.timeout.ms"] = "60000"
+	}
 	if b.cfg.Security != nil {
 		maps.Copy(all, b.securitySettings())
 	}

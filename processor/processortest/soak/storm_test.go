@@ -24,9 +24,7 @@ func TestStorm(t *testing.T) {
 		defer c.Close()
 		testStorm(t, c.ListenAddrs(), 5)
 	})
-	// The controller must not take a broker for dead that a busy machine has left waiting.
-	patient := kafkatest.Config{Properties: map[string]string{"broker.session.timeout.ms": "60000"}}
-	t.Run("kafka", func(t *testing.T) { testStorm(t, kafkatest.Start(t, patient).Addrs(), 15) })
+	t.Run("kafka", func(t *testing.T) { testStorm(t, kafkatest.Start(t, kafkatest.Config{Patient: true}).Addrs(), 15) })
 }
 
 func testStorm(t *testing.T, brokers []string, gap float64) {

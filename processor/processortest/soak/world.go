@@ -36,11 +36,9 @@ type world struct {
 
 func (w *world) setUp(ctx context.Context, secret string) (err error) {
 	if w.broker, err = kafkatest.StartBroker(ctx, kafkatest.Config{
-		Dir: filepath.Join(w.cfg.Dir, "kafka"), HeapMB: 768,
+		Dir: filepath.Join(w.cfg.Dir, "kafka"), HeapMB: 768, Patient: true,
 		Properties: map[string]string{
 			"group.min.session.timeout.ms": "1000",
-			// The controller must not take a broker for dead that a busy machine has left waiting.
-			"broker.session.timeout.ms":    "60000",
 			"offsets.topic.num.partitions": "2", "transaction.state.log.num.partitions": "4",
 		},
 	}); err != nil {
