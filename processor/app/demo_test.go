@@ -14,6 +14,7 @@ import (
 	"tocsin/processor/detect"
 	"tocsin/processor/engine"
 	"tocsin/processor/ingest"
+	"tocsin/processor/processortest/pgtest"
 	"tocsin/processor/sink"
 	"tocsin/state/window"
 	"tocsin/topics"
@@ -129,11 +130,7 @@ func judgeDay(t *testing.T, d *hospital.Day) *DemoReport {
 }
 
 func TestDemoFolder(t *testing.T) {
-	dir := t.TempDir()
-	for d := dir; len(d) > len(os.TempDir()); d = filepath.Dir(d) {
-		require.NoError(t, os.Chmod(d, 0o755))
-	}
-	path := filepath.Join(dir, "demo")
+	path := filepath.Join(pgtest.TempDir(t), "demo")
 	d, err := openDemoFolder(path)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(d.file("left"), nil, 0o600))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tocsin/processor/processortest/pgtest"
 	"tocsin/processor/processortest/program"
 )
 
@@ -20,10 +21,7 @@ import (
 func TestFirstEvents(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "..", "..", "deploy", "docs", "first-events.md"))
 	require.NoError(t, err)
-	dir := t.TempDir()
-	for d := dir; len(d) > len(os.TempDir()); d = filepath.Dir(d) {
-		require.NoError(t, os.Chmod(d, 0o755)) // the database server may run as another user
-	}
+	dir := pgtest.TempDir(t)
 	_, err = program.Build(t.Context(), filepath.Join(dir, "bin"))
 	require.NoError(t, err)
 	kafka, admin := freeAddress(t), freeAddress(t)

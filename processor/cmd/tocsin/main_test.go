@@ -169,10 +169,7 @@ func TestCommandLine(t *testing.T) {
 func TestSession(t *testing.T) {
 	file, err := filepath.Abs(filepath.Join("testdata", "session.txt"))
 	require.NoError(t, err)
-	dir := t.TempDir()
-	for d := dir; len(d) > len(os.TempDir()); d = filepath.Dir(d) {
-		require.NoError(t, os.Chmod(d, 0o755)) // the database server may run as another user
-	}
+	dir := pgtest.TempDir(t)
 	t.Chdir(dir)
 	admin := freeAddress(t)
 	ctx, stop := context.WithCancel(t.Context())
