@@ -37,10 +37,9 @@ func (f folder) tryClaim(purpose string) (*claim, error) {
 		}
 		return nil, errors.Join(fmt.Errorf("lock PostgreSQL's folder: %w", err), closeErr)
 	}
-	text := []byte(fmt.Sprintf("%s %d\n", purpose, os.Getpid()))
 	err = file.Truncate(0)
 	if err == nil {
-		_, err = file.WriteAt(text, 0)
+		_, err = file.WriteAt(fmt.Appendf(nil, "%s %d\n", purpose, os.Getpid()), 0)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock PostgreSQL's folder: %w", err), file.Close())
@@ -70,6 +69,11 @@ func (f folder) claimant() (purpose string, pid int) {
 	return purpose, pid
 }
 
+func (f folder) inUse() error {
+	_, pid := f.claimant()
+	return fmt.Errorf("the database in %s is in use by process %d: wait until that has ended, or stop it", f.path, pid)
+}
+
 // claim waits for the lock, for as long as a former server may take to end.
 func (f folder) claim(ctx context.Context, purpose string) (*claim, error) {
 	var got *claim
@@ -93,8 +97,7 @@ func (f folder) patiently(ctx context.Context, try func() (done bool, err error)
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			_, pid := f.claimant()
-			return fmt.Errorf("the database in %s is in use by process %d: wait until that has ended, or stop it", f.path, pid)
+			return f.inUse()
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the database in %s: %w", f.path, ctx.Err())
 		}
@@ -202,8 +205,7 @@ func Free(dir string) error {
 		return err
 	}
 	if c == nil {
-		_, pid := f.claimant()
-		return fmt.Errorf("the database in %s is in use by process %d: wait until that has ended, or stop it", dir, pid)
+		return f.inUse()
 	}
 	return c.release()
 }
