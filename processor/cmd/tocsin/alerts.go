@@ -48,8 +48,8 @@ func (c alertsLsCommand) Run(ctx context.Context, env *environment) error {
 	}
 	out := env.list("id", "severity", "rule", "organization", "who", "count", "first_seen", "last_seen", "state", "status")
 	err = app.Alerts(ctx, &l.Config, f, func(a app.StoredAlert) error {
-		out.row(a.ID, a.Severity, a.Rule.ID, narrate.Organization(a.Organization), app.GroupText(a.Alert), count(a), a.FirstSeen,
-			a.LastSeen, a.State, a.Status)
+		out.row(a.ID, a.Severity, a.Rule.ID, narrate.Organization(a.Organization), app.GroupText(a.Alert), count(a),
+			a.FirstSeen, a.LastSeen, a.State, a.Status)
 		return nil
 	})
 	if outErr := out.end(); err == nil {
