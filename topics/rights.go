@@ -49,6 +49,7 @@ type Duty string
 const (
 	DutyProcessor    Duty = "processor"     // run: judge events
 	DutySink         Duty = "sink"          // run: store alerts
+	DutyCounters     Duty = "counters"      // run: count alerts
 	DutyIngest       Duty = "ingest"        // write events
 	DutyVerdicts     Duty = "verdicts"      // ingest: wait for the verdicts
 	DutyReplay       Duty = "replay"        // judge again
@@ -62,7 +63,7 @@ const (
 // Duties lists them all.
 func Duties() []Duty {
 	return []Duty{
-		DutyProcessor, DutySink, DutyIngest, DutyVerdicts, DutyReplay, DutyDeadLetters, DutyTopicsInit, DutyTopicsCheck,
+		DutyProcessor, DutySink, DutyCounters, DutyIngest, DutyVerdicts, DutyReplay, DutyDeadLetters, DutyTopicsInit, DutyTopicsCheck,
 		DutyOffsetsPlan, DutyOffsetsApply,
 	}
 }
@@ -90,9 +91,10 @@ func (r Right) String() string {
 
 // RightsConfig names what rights are about.
 type RightsConfig struct {
-	App       string // application id, the name of the processor's group
-	SinkGroup string
-	Names     Names
+	App           string // application id, the name of the processor's group
+	SinkGroup     string
+	CountersGroup string
+	Names         Names
 }
 
 // Rights gives the least that these duties need, each right once, with the duties that need it; what another one of
@@ -178,6 +180,9 @@ func (c *RightsConfig) of(d Duty) []Right {
 		topic(OpRead, "read alerts", alerts)
 		topic(OpRead, "copy the events behind an alert", input)
 		group(OpRead, c.SinkGroup, "share the partitions")
+	case DutyCounters:
+		topic(OpRead, "read alerts", alerts)
+		group(OpRead, c.CountersGroup, "share the partitions")
 	case DutyIngest:
 		topic(OpWrite, "write events", input)
 		topic(OpDescribeConfigs, "learn what the topic takes", input)

@@ -19,7 +19,7 @@ func TestRights(t *testing.T) {
 			duties = append(duties, Duty(name))
 		}
 		var b strings.Builder
-		for _, r := range Rights(RightsConfig{App: "app", SinkGroup: "app-sink", Names: DefaultNames()}, duties...) {
+		for _, r := range Rights(RightsConfig{App: "app", SinkGroup: "app-sink", CountersGroup: "app-counters", Names: DefaultNames()}, duties...) {
 			fmt.Fprintf(&b, "%s: %s\n", r, r.Why)
 		}
 		return b.String()
@@ -28,7 +28,7 @@ func TestRights(t *testing.T) {
 
 // Together, duties need what they need apart, and no right twice or beside one that allows it.
 func TestRightsTogether(t *testing.T) {
-	c := RightsConfig{App: "app", SinkGroup: "app-sink", Names: DefaultNames()}
+	c := RightsConfig{App: "app", SinkGroup: "app-sink", CountersGroup: "app-counters", Names: DefaultNames()}
 	all := Rights(c, Duties()...)
 	allowed := func(r Right) (n int) {
 		for _, a := range all {

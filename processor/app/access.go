@@ -53,7 +53,7 @@ func (e *AccessError) Unwrap() error { return e.Err }
 // Rights gives the least rights at the cluster that these duties need.
 func (c *Config) Rights(duties ...topics.Duty) []topics.Right {
 	return topics.Rights(topics.RightsConfig{
-		App: c.App.ID, SinkGroup: c.sinkGroup(),
+		App: c.App.ID, SinkGroup: c.sinkGroup(), CountersGroup: c.countersGroup(),
 		Names: topics.Names{Input: c.Topics.Input, Alerts: c.Topics.Alerts, DeadLetter: c.Topics.DeadLetter},
 	}, duties...)
 }

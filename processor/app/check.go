@@ -72,6 +72,8 @@ func (l *Loaded) check() error {
 	c.kafka()
 	c.input()
 	c.limits()
+	c.redis()
+	c.otel()
 	c.rules()
 	c.verify()
 	c.oneOf("log.level", l.Log.Level)
@@ -129,14 +131,7 @@ func (c *checker) kafka() {
 		}
 	}
 	c.sasl()
-	t := k.TLS
-	if (t.CertFile == "") != (t.KeyFile == "") {
-		c.fail("kafka.tls.cert_file", "kafka.tls.cert_file and kafka.tls.key_file belong together: set both or neither")
-	}
-	if !t.Enabled && (t.CAFile != "" || t.CertFile != "" || t.ServerName != "") {
-		c.fail("kafka.tls.enabled", "is false although other settings of kafka.tls are there: set it to true or leave"+
-			" them out")
-	}
+	c.tls("kafka.tls", k.TLS)
 	c.number("kafka.replication_factor", int64(k.ReplicationFactor), 1, 100)
 	c.number("kafka.min_insync_replicas", int64(k.MinInsyncReplicas), 1, 100)
 	if k.MinInsyncReplicas > k.ReplicationFactor {

@@ -12,6 +12,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"tocsin/processor/live"
 )
 
 // HealthOptions of [Health].
@@ -55,6 +57,7 @@ type answered struct {
 		Evidence string
 		Lag      int64
 	} `json:"sink"`
+	Live *live.Health `json:"live"`
 }
 
 type answeredPartition struct {
@@ -253,5 +256,9 @@ func (r *HealthReport) numbers(a *answered) {
 		if s.Evidence != "" {
 			r.Warnings = append(r.Warnings, "evidence is not being copied at present: "+s.Evidence)
 		}
+	}
+	if l := a.Live; l != nil && !l.OK {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the live numbers in Redis stand still since %s: %s. Nothing else is"+
+			" affected; alerts are counted afterwards.", l.Since.UTC().Format(time.RFC3339), l.Reason))
 	}
 }

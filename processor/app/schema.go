@@ -13,6 +13,7 @@ import (
 	"tocsin/processor"
 	"tocsin/processor/app/settings"
 	"tocsin/processor/detect"
+	"tocsin/processor/telemetry"
 	"tocsin/topics"
 )
 
@@ -96,6 +97,7 @@ func choices() map[string][]string {
 	return map[string][]string{
 		"kafka.sasl.mechanism": {mechanismNone, "plain", "scram-sha-256", "scram-sha-512", mechanismBearer},
 		"kafka.compression":    processor.Compressions(),
+		"otel.protocol":        {telemetry.ProtocolHTTP, telemetry.ProtocolGRPC},
 		"input.keying":         {"trusted"},
 		"input.start":          {"earliest", "latest"},
 		"processor.standby":    {"none", "all"},

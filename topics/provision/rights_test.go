@@ -49,7 +49,7 @@ func TestMissing(t *testing.T) {
 	require.NoError(t, err)
 	defer cl.Close()
 
-	all := topics.Rights(topics.RightsConfig{App: "app", SinkGroup: "app-sink", Names: topics.DefaultNames()},
+	all := topics.Rights(topics.RightsConfig{App: "app", SinkGroup: "app-sink", CountersGroup: "app-counters", Names: topics.DefaultNames()},
 		topics.Duties()...)
 	set := func(r topics.Right, there bool) {
 		t.Helper()

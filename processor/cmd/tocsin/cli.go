@@ -51,6 +51,7 @@ type commands struct {
 	State      stateCommand      `cmd:"" help:"Look at the state on disk."`
 	Configure  configCommand     `cmd:"" name:"config" help:"Show or check the configuration."`
 	Health     healthCommand     `cmd:"" help:"Ask the running process how it is. Exit code 1 when something is wrong."`
+	Metrics    metricsCommand    `cmd:"" help:"Show the live numbers of all processes, from Redis."`
 	Completion completionCommand `cmd:"" help:"Print a script that completes command lines in a shell."`
 	Complete   completeCommand   `cmd:"" hidden:"" help:"What could stand at the cursor: asked by the completion scripts."`
 	Version    versionCommand    `cmd:"" help:"Show the version."`

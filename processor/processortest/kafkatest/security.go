@@ -3,7 +3,6 @@ package kafkatest
 import (
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,7 +82,7 @@ func (b *Broker) securitySettings() map[string]string {
 		listener + "scram-sha-512.sasl.jaas.config": scram,
 		listener + "oauthbearer.sasl.jaas.config":   bearer,
 		"ssl.keystore.type":                         "PEM",
-		"ssl.keystore.location":                     filepath.Join(b.cfg.Dir, brokerFile),
+		"ssl.keystore.location":                     b.Files().Server,
 		"ssl.truststore.type":                       "PEM",
 		"ssl.truststore.location":                   b.Files().CA,
 		listener + "ssl.client.auth":                clientAuth,
