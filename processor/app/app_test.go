@@ -18,6 +18,7 @@ import (
 
 	"tocsin/processor"
 	"tocsin/processor/app/settings"
+	"tocsin/processor/live"
 	"tocsin/processor/sink"
 )
 
@@ -83,6 +84,17 @@ func TestAdminSaysWhatIsMissing(t *testing.T) {
 		require.Contains(t, body, `"status": "WARNING"`)
 		require.Contains(t, body, "keys are wrong")
 	}
+
+	health.Warnings = nil
+	numbers := live.Health{OK: true}
+	a.live = func() live.Health { return numbers }
+	_, body = ask(a.ready)
+	require.Contains(t, body, `"status": "OK"`)
+	numbers = live.Health{Reason: "no Redis"}
+	code, body = ask(a.ready)
+	require.Equal(t, http.StatusOK, code, "it is ready without Redis")
+	require.Contains(t, body, `"status": "WARNING"`)
+	require.Contains(t, body, "no Redis")
 
 	lagErr = errors.New("no broker")
 	code, body = ask(a.ready)

@@ -48,6 +48,8 @@ func TestHealthSaysWhatIsWrong(t *testing.T) {
 		"a warning": {`{"status":"WARNING","processor":{"joined":true,"workers":2,"warnings":["producers key wrongly"]}}`,
 			200, "", "producers key wrongly", "WARNING"},
 		"evidence": {`{"status":"OK","sink":{"OK":true,"Evidence":"the topic is gone"}}`, 200, "", "the topic is gone", "WARNING"},
+		"no Redis": {`{"status":"WARNING","sink":{"OK":true},"live":{"ok":false,"since":"2026-03-02T12:00:00Z","reason":"WRONGPASS: check redis.password"}}`,
+			200, "", "the live numbers in Redis stand still since 2026-03-02T12:00:00Z: WRONGPASS: check redis.password. Nothing else is affected", "WARNING"},
 		"stopped": {`{"status":"FAILING","missing":["partition 3 is stopped"],"processor":{"joined":true,"workers":1,"partitions":[{"partition":3,"state":"stopped","cause":"behind","detail":"state was lost","lag":5}]}}`,
 			503, "Partition 3 is stopped (behind) and its events wait: state was lost. `tocsin offsets plan` shows the ways out.", "", "FAILING"},
 		"restoring": {`{"status":"FAILING","processor":{"joined":true,"partitions":[{"partition":1,"state":"restoring","detail":"an open transaction","lag":0,"restore":{"from":100,"next":150,"until":200}}]}}`,

@@ -36,14 +36,13 @@ func (o *OtelConfig) url() string {
 
 func (c *checker) otel() {
 	o := c.l.Otel
-	for path, text := range map[string]string{
-		"otel.endpoint": o.Endpoint, "otel.traces_endpoint": o.TracesEndpoint,
+	for _, e := range []struct{ path, text string }{
+		{"otel.endpoint", o.Endpoint}, {"otel.traces_endpoint", o.TracesEndpoint},
 	} {
-		if text == "" {
-			continue
-		}
-		u, err := url.Parse(text)
+		path := e.path
+		u, err := url.Parse(e.text)
 		switch {
+		case e.text == "":
 		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 			c.fail(path, "is no address of a collector: write http://host:4318 or https://host:4318, or \"\" for none")
 		case u.User != nil:

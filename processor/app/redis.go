@@ -104,13 +104,16 @@ func redisRemedy(err error) string {
 	return ""
 }
 
+const lacksRight = "the user of redis.username lacks a right: deploy/docs/live.md says how it is granted"
+
 // answerRemedy is for what the server itself answers.
 func answerRemedy(answer string) string {
 	for _, known := range []struct{ begins, remedy string }{
 		{"WRONGPASS", "check redis.username and redis.password (or redis.password_file)"},
 		{"NOAUTH", "the server asks for a password: set redis.password or redis.password_file"},
 		{"ERR AUTH <password> called without any password", "the server asks for no password: leave redis.password out"},
-		{"NOPERM", "the user of redis.username lacks a right: deploy/docs/live.md says how it is granted"},
+		{"NOPERM", lacksRight},
+		{"ERR The user executing the script can't", lacksRight}, // the same, within a script (Redis 7)
 		{"OOM", "the server has no memory left for writes: raise its maxmemory"},
 		{"READONLY", "the server is a replica: name the one that takes writes in redis.address"},
 		{"MOVED", "the server is part of a cluster, which is not supported: name one that stands alone"},

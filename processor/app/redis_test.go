@@ -131,7 +131,7 @@ func TestLiveNeedsRedis(t *testing.T) {
 	require.ErrorContains(t, err, "redis.address is not set")
 	c.Redis.Address = "127.0.0.1:1"
 	_, err = Live(t.Context(), &c, 48*time.Hour, nil, time.Now())
-	require.ErrorContains(t, err, "1s to 1d")
+	require.ErrorContains(t, err, "1s to 1d (redis.keep_hours)")
 	_, err = Live(t.Context(), &c, time.Hour, nil, time.Now())
 	require.ErrorContains(t, err, "no server answers at redis.address")
 	require.NotErrorIs(t, err, io.EOF)

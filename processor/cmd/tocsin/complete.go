@@ -149,7 +149,7 @@ func known(v *kong.Value) []string {
 	case "state":
 		return []string{"open", "closed", "merged"}
 	case "roles":
-		return []string{"processor", "sink"}
+		return []string{"processor", "sink", "counters"}
 	case "reason":
 		return app.Reasons()
 	case "set":
