@@ -37,7 +37,7 @@ func openLive(
 			if refused(err) {
 				return cfg.named(ctx, err, topics.DutyCounters)
 			}
-			return explainRedis(err)
+			return cfg.Redis.explain(err)
 		},
 	}
 	if o.Roles.Counters {
@@ -140,7 +140,7 @@ func Live(ctx context.Context, c *Config, last time.Duration, organization *stri
 		KeepMinutes: time.Duration(c.Redis.KeepMinutes), KeepHours: time.Duration(c.Redis.KeepHours),
 	})
 	if err != nil {
-		return nil, explainRedis(err)
+		return nil, c.Redis.explain(err)
 	}
 	return n, nil
 }

@@ -61,16 +61,16 @@ func (c *checker) redis() {
 	c.duration("redis.interval", r.Interval, time.Second, time.Minute)
 }
 
-// explainRedis adds to an error of Redis what can be done about it.
-func explainRedis(err error) error {
-	if remedy := redisRemedy(err); remedy != "" {
+// explain adds to an error of Redis what can be done about it.
+func (r *RedisConfig) explain(err error) error {
+	if remedy := r.remedy(err); remedy != "" {
 		return fmt.Errorf("%w: %s", err, remedy)
 	}
 	return err
 }
 
-// redisRemedy is empty for an error whose remedy is not known.
-func redisRemedy(err error) string {
+// remedy is empty for an error whose remedy is not known.
+func (r *RedisConfig) remedy(err error) string {
 	var (
 		authority x509.UnknownAuthorityError
 		name      x509.HostnameError
@@ -79,6 +79,8 @@ func redisRemedy(err error) string {
 		answer    redis.Error
 	)
 	switch {
+	case err == nil:
+		return ""
 	case errors.As(err, &authority):
 		return "redis.tls.ca_file does not hold the authority that signed the server's certificate: name the PEM file that" +
 			" does (empty: the system's authorities)"
@@ -89,6 +91,10 @@ func redisRemedy(err error) string {
 	case errors.As(err, &answer):
 		return answerRemedy(answer.Error())
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		if r.TLS.Enabled { // a server without it waits for the end of what it takes for a command
+			return "the server at redis.address does not answer in time: if it does not speak TLS at this port, unset" +
+				" redis.tls.enabled"
+		}
 		return "the server at redis.address does not answer in time"
 	case errors.As(err, &network) && network.Op == "dial":
 		return "no server answers at redis.address: check host and port, and whether it runs"
@@ -98,7 +104,10 @@ func redisRemedy(err error) string {
 		return "the server refused our certificate, or asks for one: see redis.tls.cert_file and redis.tls.key_file"
 	case strings.Contains(text, "does not look like a TLS handshake"):
 		return "the server does not speak TLS at this port: unset redis.tls.enabled, or name another port in redis.address"
-	case strings.HasSuffix(text, "EOF"), strings.Contains(text, "connection reset by peer"):
+	case !strings.HasSuffix(text, "EOF") && !strings.Contains(text, "connection reset by peer"):
+	case r.TLS.Enabled:
+		return "the server may ask for a certificate: see redis.tls.cert_file and redis.tls.key_file"
+	default:
 		return "if the server speaks TLS at this port, set redis.tls.enabled"
 	}
 	return ""

@@ -29,7 +29,7 @@ func pingRedis(ctx context.Context, c *Config) error {
 		return err
 	}
 	defer client.Close() //nolint:errcheck // a test
-	return explainRedis(client.Ping(ctx).Err())
+	return c.Redis.explain(client.Ping(ctx).Err())
 }
 
 // What a server refuses is explained with the setting that it comes from, and shows no password.
@@ -55,7 +55,7 @@ func TestRedisRefusals(t *testing.T) {
 		"wrong password":     {guarded, func(r *RedisConfig) { r.Password = settings.NewSecret("hunter2") }, "check redis.username and redis.password"},
 		"unknown user":       {open, func(r *RedisConfig) { r.Username, r.Password = "mallory", settings.NewSecret("hunter2") }, "check redis.username and redis.password"},
 		"no password":        {guarded, func(*RedisConfig) {}, "set redis.password"},
-		"password for none":  {open, func(r *RedisConfig) { r.Password = settings.NewSecret("hunter2") }, "leave redis.password out"},
+		"password for none":  {open, func(r *RedisConfig) { r.Password = settings.NewSecret("hunter2") }, ""},
 		"no such database":   {open, func(r *RedisConfig) { r.Database = 99 }, "redis.database is none"},
 		"TLS":                {secure, func(r *RedisConfig) { r.TLS, r.Password = tls, settings.NewSecret("right-one") }, ""},
 		"wrong authority":    {secure, func(r *RedisConfig) { r.TLS = TLSConfig{Enabled: true, CAFile: files.OtherCA} }, "redis.tls.ca_file does not hold"},

@@ -146,6 +146,25 @@ func TestRedisHangs(t *testing.T) {
 	e.redis.Resume()
 }
 
+// A process that starts without Redis begins to count when it comes, and ends in time when it does not.
+func TestRedisComesLater(t *testing.T) {
+	e := newEnv(t, redistest.Config{})
+	e.redis.Kill()
+	e.alert(0, burst, 1, time.Minute)
+	c := e.start(e.config("a"))
+	unreachable := func(c *running) {
+		t.Helper()
+		e.eventually(func(t require.TestingT) { require.Contains(t, c.Health().Reason, "read positions") })
+	}
+	unreachable(c)
+	c.end()
+	c = e.start(e.config("a"))
+	unreachable(c)
+	e.redis.Restart()
+	e.counts(map[Kind]int64{burst: 1})
+	e.eventually(func(t require.TestingT) { require.True(t, c.Health().OK, c.Health()) })
+}
+
 // The same request twice counts once; one of somebody whose partition was given away counts nothing.
 func TestRequestsAreFenced(t *testing.T) {
 	e := newEnv(t, redistest.Config{})

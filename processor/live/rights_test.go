@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,9 +69,12 @@ func everything(ctx context.Context, cl *redis.Client) error {
 			return err
 		}
 	}
-	k := c.newCall(topicID{}, 0, 0, 1, []raised{{id: "1", at: now, kind: burst}})
-	if err := c.scripts.count.Run(ctx, cl, k.keys, k.args...).Err(); err != nil {
-		return err
+	for at := range 2 {
+		k := c.newCall(topicID{}, 0, int64(at), int64(at)+1, []raised{{id: fmt.Sprint(at), at: now, kind: burst}})
+		k.args[6] = 1 - at // the second time, buckets are full
+		if err := c.scripts.count.Run(ctx, cl, k.keys, k.args...).Err(); err != nil {
+			return err
+		}
 	}
 	long := now.Add(-24 * time.Hour) // somebody who has gone since
 	for _, at := range []time.Time{long, now} {

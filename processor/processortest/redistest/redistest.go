@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"tocsin/processor/embedded/child"
 	"tocsin/processor/processortest/certificates"
@@ -49,6 +50,7 @@ const startWithin = time.Minute
 // Start starts a server for this test and ends it afterwards.
 func Start(t testing.TB, cfg Config) *Server {
 	t.Helper()
+	logging.Disable() // what is an error for a test, the test says
 	s := &Server{t: t, cfg: cfg, dir: t.TempDir()}
 	var err error
 	if s.path, err = find(s.dir); err != nil {
@@ -102,7 +104,7 @@ func (s *Server) Files() certificates.Files { return certificates.In(s.dir) }
 // Client makes a client with all rights, closed after the test.
 func (s *Server) Client() *redis.Client {
 	s.t.Helper()
-	o := &redis.Options{Addr: s.Addr(), Password: s.cfg.Password}
+	o := &redis.Options{Addr: s.Addr(), Password: s.cfg.Password, DialerRetries: 1}
 	if s.cfg.TLS {
 		var err error
 		if o.TLSConfig, err = s.Files().ClientTLS(); err != nil {
