@@ -106,9 +106,10 @@ func (r *RedisConfig) remedy(err error) string {
 		return "the server does not speak TLS at this port: unset redis.tls.enabled, or name another port in redis.address"
 	case !strings.HasSuffix(text, "EOF") && !strings.Contains(text, "connection reset by peer"):
 	case r.TLS.Enabled:
-		return "the server may ask for a certificate: see redis.tls.cert_file and redis.tls.key_file"
+		return "the server ended the connection: if that lasts, it may ask for a certificate (redis.tls.cert_file and" +
+			" redis.tls.key_file)"
 	default:
-		return "if the server speaks TLS at this port, set redis.tls.enabled"
+		return "the server ended the connection: if that lasts, it may speak TLS at this port (redis.tls.enabled)"
 	}
 	return ""
 }
