@@ -97,7 +97,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{m.records, m.outcomes, m.keys, m.alerts, m.outputBytes, m.transactions,
-		m.aborts, m.unknown, m.restarts, m.endSeconds, m.transactionSeconds, m.batchRecords, m.lag, m.restoredRecords, m.restoreRetries,
+		m.aborts, m.unknown, m.restarts, m.endSeconds, m.transactionSeconds, m.batchRecords, m.lag,
+		m.restoredRecords, m.restoreRetries,
 		m.standbyLag, m.standbyRecords,
 		m.stopped,
 		m.fetchErrors, m.version1, m.createTime} {

@@ -76,10 +76,10 @@ func TestASpanForEachTransaction(t *testing.T) {
 	require.EqualValues(t, testutil.ToFloat64(m.records.WithLabelValues("judged", "")), judged)
 	require.EqualValues(t, testutil.ToFloat64(m.records.WithLabelValues("duplicate", "")), duplicates)
 	require.EqualValues(t, testutil.ToFloat64(m.alerts), alerts)
-	require.EqualValues(t, records-judged-duplicates, dead)
+	require.Equal(t, records-judged-duplicates, dead)
 	total := testutil.ToFloat64(m.transactions.WithLabelValues("committed")) +
 		testutil.ToFloat64(m.transactions.WithLabelValues("aborted"))
-	require.EqualValues(t, total, len(r.Ended()), "a span for each")
+	require.Len(t, r.Ended(), int(total), "a span for each")
 	require.Len(t, r.Started(), len(r.Ended()), "all have ended")
 }
 

@@ -63,8 +63,8 @@ const (
 // Duties lists them all.
 func Duties() []Duty {
 	return []Duty{
-		DutyProcessor, DutySink, DutyCounters, DutyIngest, DutyVerdicts, DutyReplay, DutyDeadLetters, DutyTopicsInit, DutyTopicsCheck,
-		DutyOffsetsPlan, DutyOffsetsApply,
+		DutyProcessor, DutySink, DutyCounters, DutyIngest, DutyVerdicts, DutyReplay, DutyDeadLetters, DutyTopicsInit,
+		DutyTopicsCheck, DutyOffsetsPlan, DutyOffsetsApply,
 	}
 }
 

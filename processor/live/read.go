@@ -14,8 +14,9 @@ import (
 
 // reader reads the alerts topic for one [Counters.Run].
 //
-// One goroutine polls and counts. While Redis is away it stands still, and with it, once its buffer is full, the client:
-// what waits, waits in the topic. The group's callbacks, on goroutines of the client, only add and remove positions.
+// One goroutine polls and counts. While Redis is away it stands still, and with it, once its buffer is full, the
+// client: what waits, waits in the topic. The group's callbacks, on goroutines of the client, only add and remove
+// positions.
 type reader struct {
 	*Counters
 	client *kgo.Client

@@ -8,7 +8,7 @@ import (
 
 type runCommand struct {
 	Embedded bool     `help:"Start a broker and a database beside the process, for trying out."`
-	Roles    []string `help:"Parts to play, separated by commas: processor, sink, counters. Default: all." placeholder:"LIST"`
+	Roles    []string `help:"Parts to play, with commas: processor, sink, counters. Default: all." placeholder:"LIST"`
 }
 
 // Run works until it is told to stop.

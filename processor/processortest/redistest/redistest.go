@@ -1,6 +1,6 @@
-// Package redistest gives tests a real Redis server of their own, which starts in some 20 ms. They may kill it, start it
-// again at the same address and make it hang. Where Redis is not installed the tests fail and say what to install: they
-// never skip.
+// Package redistest gives tests a real Redis server of their own, which starts in some 20 ms. They may kill it, start
+// it again at the same address and make it hang. Where Redis is not installed the tests fail and say what to install:
+// they never skip.
 package redistest
 
 import (
