@@ -144,12 +144,11 @@ type condition struct {
 func (n *node) ask(ctx context.Context, path string) (c condition, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	//nolint:gosec // G704: a process that this one has started
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.http+path, http.NoBody)
 	if err != nil {
 		return c, err
 	}
-	resp, err := n.w.web.Do(req) //nolint:gosec // G704: the address is of a process that this one has started
+	resp, err := n.w.web.Do(req)
 	if err != nil {
 		return c, err
 	}
