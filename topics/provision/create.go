@@ -96,8 +96,8 @@ func WaitVisible(ctx context.Context, adm *kadm.Client, names ...string) error {
 	}
 }
 
-// list asks the brokers. To ask for the authorized operations, too, is what makes it do so: otherwise the client answers
-// with what it was told up to five seconds ago, when the topics were not there.
+// list asks the brokers. To ask for the authorized operations, too, is what makes it do so: otherwise the client
+// answers with what it was told up to five seconds ago, when the topics were not there.
 func list(ctx context.Context, adm *kadm.Client, names ...string) (kadm.TopicDetails, error) {
 	return adm.ListTopics(kadm.WithAuthorizedOps(ctx), names...)
 }
