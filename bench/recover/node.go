@@ -14,7 +14,7 @@ import (
 
 	"tocsin/bench/generate"
 	"tocsin/bench/run"
-	"tocsin/processor/processortest/program"
+	"tocsin/processor/processortest/ports"
 )
 
 const (
@@ -39,7 +39,7 @@ type node struct {
 // newNode makes a process of an application, which reads the topic of events input. It has the settings of the command
 // line and then those of set.
 func (w *world) newNode(ctx context.Context, kind, app, input, name string, set ...string) (*node, error) {
-	listen, err := program.FreeAddr(ctx)
+	listen, err := ports.FreeAddr(ctx)
 	if err != nil {
 		return nil, err
 	}
