@@ -19,6 +19,7 @@ func TestTakeOver(t *testing.T) {
 }
 
 func testTakeOver(t *testing.T, standby bool) {
+	t.Helper()
 	const partitions, keys, session = 8, 4000, 3 * time.Second
 	e := newEnv(t, partitions)
 	e.always = func(c *Config) {

@@ -14,7 +14,7 @@ import (
 
 	"tocsin/bench/generate"
 	"tocsin/bench/run"
-	"tocsin/processor/processortest/program"
+	"tocsin/processor/processortest/ports"
 )
 
 const (
@@ -39,7 +39,7 @@ type node struct {
 // newNode makes a process of an application, which reads the topic of events input. It has the settings of the command
 // line and then those of set.
 func (w *world) newNode(ctx context.Context, kind, app, input, name string, set ...string) (*node, error) {
-	listen, err := program.FreeAddr(ctx)
+	listen, err := ports.FreeAddr(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -144,12 +144,11 @@ type condition struct {
 func (n *node) ask(ctx context.Context, path string) (c condition, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	//nolint:gosec // G704: a process that this one has started
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.http+path, http.NoBody)
 	if err != nil {
 		return c, err
 	}
-	resp, err := n.w.web.Do(req) //nolint:gosec // G704: the address is of a process that this one has started
+	resp, err := n.w.web.Do(req)
 	if err != nil {
 		return c, err
 	}

@@ -30,8 +30,8 @@ type Config struct {
 	Set     []string // more settings of the processor
 	PeerSet []string // more settings of the peer
 
-	// Every is how often Sampled is told the resident size of the measured process, besides at the begin of the warm-up and
-	// at the end.
+	// Every is how often Sampled is told the resident size of the measured process, besides at the begin of the warm-up
+	// and at the end.
 	Every   time.Duration
 	Sampled func(since time.Duration, rss int64)
 }

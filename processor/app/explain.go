@@ -89,7 +89,7 @@ func remedyOf(err error) string {
 }
 
 // greet finds out before anything is started whether the brokers let us in, are new enough, and allow what the roles
-// need. Where they merely do not answer yet, the roles wait for them or say so themselves.
+// need. Where they merely do not answer yet, the sink waits for them and the processor ends with its own error.
 func (c *Config) greet(ctx context.Context, roles Roles) error {
 	cl, err := c.kafkaClient(kgo.RequestRetries(0))
 	if err != nil {
@@ -106,7 +106,8 @@ func (c *Config) greet(ctx context.Context, roles Roles) error {
 	return c.permitted(ctx, cl, roles)
 }
 
-// pingWithin bounds the wait for brokers or a database that do not answer: the roles go on waiting.
+// pingWithin bounds the wait for brokers or a database that do not answer. Without an answer the roles start all the
+// same: what they do then is theirs.
 const pingWithin = 10 * time.Second
 
 func ping(ctx context.Context, cl *kgo.Client) error {

@@ -59,13 +59,14 @@ func (g Right) String() string {
 }
 
 // reserved are the words of PostgreSQL that are no names without quotes (appendix C of its manual).
-const reserved = " all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate" +
-	" collation column concurrently constraint create cross current_catalog current_date current_role current_schema" +
-	" current_time current_timestamp current_user default deferrable desc distinct do else end except false fetch for" +
-	" foreign freeze from full grant group having ilike in initially inner intersect into is isnull join lateral leading" +
-	" left like limit localtime localtimestamp natural not notnull null offset on only or order outer overlaps placing" +
-	" primary references returning right select session_user similar some symmetric system_user table tablesample then" +
-	" to trailing true union unique user using variadic verbose when where window with "
+const reserved = " all analyse analyze and any array as asc asymmetric authorization binary both case cast check" +
+	" collate collation column concurrently constraint create cross current_catalog current_date current_role" +
+	" current_schema current_time current_timestamp current_user default deferrable desc distinct do else end" +
+	" except false fetch for foreign freeze from full grant group having ilike in initially inner intersect" +
+	" into is isnull join lateral leading left like limit localtime localtimestamp natural not notnull null" +
+	" offset on only or order outer overlaps placing primary references returning right select session_user" +
+	" similar some symmetric system_user table tablesample then to trailing true union unique user using" +
+	" variadic verbose when where window with "
 
 // QuoteName writes a name as SQL does: in quotes where it needs them.
 func QuoteName(name string) string {

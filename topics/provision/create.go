@@ -29,7 +29,7 @@ func Create(ctx context.Context, adm *kadm.Client, specs []topics.Spec, dryRun b
 		names[i] = specs[i].Name
 	}
 	// To be told that a topic is there takes no right to create it. Where it cannot be seen, the brokers say so later.
-	there, err := adm.ListTopics(ctx, names...)
+	there, err := list(ctx, adm, names...)
 	if err != nil {
 		there = nil
 	}
@@ -79,7 +79,7 @@ func WaitVisible(ctx context.Context, adm *kadm.Client, names ...string) error {
 	tick := time.NewTicker(visibleEvery)
 	defer tick.Stop()
 	for {
-		details, err := adm.ListTopics(ctx, names...)
+		details, err := list(ctx, adm, names...)
 		if err != nil {
 			return fmt.Errorf("wait for the new topics: %w", err)
 		}
@@ -94,6 +94,12 @@ func WaitVisible(ctx context.Context, adm *kadm.Client, names ...string) error {
 				visibleWithin, ctx.Err())
 		}
 	}
+}
+
+// list asks the brokers. To ask for the authorized operations, too, is what makes it do so: otherwise the client
+// answers with what it was told up to five seconds ago, when the topics were not there.
+func list(ctx context.Context, adm *kadm.Client, names ...string) (kadm.TopicDetails, error) {
+	return adm.ListTopics(kadm.WithAuthorizedOps(ctx), names...)
 }
 
 func visible(details kadm.TopicDetails, name string) bool {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,6 +22,7 @@ import (
 
 	"tocsin/processor/processortest/kafkatest"
 	"tocsin/processor/processortest/pgtest"
+	"tocsin/processor/processortest/ports"
 )
 
 // asProgram makes the test binary the program itself, for tests of what shells make of it.
@@ -323,10 +323,9 @@ func firstAlert(t *testing.T, client string) string {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := ports.FreeAddr(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
+	return addr
 }
 
 func get(t *testing.T, url string) string {

@@ -6,15 +6,14 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
 	"tocsin/processor/embedded/child"
+	"tocsin/processor/processortest/ports"
 )
 
 // settings is the text of server.properties.
@@ -117,15 +116,13 @@ func clusterID() string {
 }
 
 // freePorts finds a port for clients, unless one is wanted, and others for the broker's own use.
-func freePorts(ctx context.Context, want int) (ports [3]int, err error) {
-	var config net.ListenConfig
-	for i, port := range []int{want, 0, 0} {
-		l, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err != nil {
-			return ports, fmt.Errorf("port %d for Kafka is not free: %w", port, err)
+func freePorts(ctx context.Context, want int) (found [3]int, err error) {
+	for i := range found {
+		if i == 0 && want != 0 {
+			found[i] = want
+		} else if found[i], err = ports.Free(ctx); err != nil {
+			return found, err
 		}
-		defer func() { _ = l.Close() }() // only now, so that the second is another one
-		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
-	return ports, nil
+	return found, nil
 }

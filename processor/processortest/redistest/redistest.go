@@ -4,10 +4,8 @@
 package redistest
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +19,7 @@ import (
 
 	"tocsin/processor/embedded/child"
 	"tocsin/processor/processortest/certificates"
+	"tocsin/processor/processortest/ports"
 )
 
 // ServerEnv names the environment variable that says where the server program is.
@@ -61,7 +60,7 @@ func Start(t testing.TB, cfg Config) *Server {
 			t.Fatal(err)
 		}
 	}
-	if s.port, err = freePort(); err != nil {
+	if s.port, err = ports.Free(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	s.Restart()
@@ -84,15 +83,6 @@ func find(dir string) (string, error) {
 	}
 	path := filepath.Join(dir, "redis-server")
 	return path, os.Symlink(same, path)
-}
-
-func freePort() (int, error) {
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close() //nolint:errcheck // nothing was said
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // Addr is the server's address.

@@ -15,6 +15,7 @@ import (
 	"tocsin/bench/produce"
 	"tocsin/processor/embedded"
 	"tocsin/processor/processortest/kafkatest"
+	"tocsin/processor/processortest/ports"
 	"tocsin/processor/processortest/program"
 )
 
@@ -44,7 +45,11 @@ func (w *world) setUp(ctx context.Context, secret string) (err error) {
 	}); err != nil {
 		return err
 	}
-	if err := w.startPostgres(ctx, 0); err != nil {
+	port, err := ports.Free(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.startPostgres(ctx, port); err != nil {
 		return err
 	}
 	if err := w.postgres.CreateDatabase(ctx, "soak"); err != nil {
