@@ -408,8 +408,15 @@ func (e *env) consume(topic string) []*kgo.Record {
 // committed gives the group's offsets.
 func (e *env) committed() map[int32]int64 {
 	e.t.Helper()
-	at, err := e.adm.FetchOffsets(kadm.RequireStable(e.t.Context()), "test")
 	got := make(map[int32]int64)
+	var at kadm.OffsetResponses
+	var err error
+	for deadline := time.Now().Add(testTimeout); ; { // a broker that was starved of time may have no coordinator for a moment
+		at, err = e.adm.FetchOffsets(kadm.RequireStable(e.t.Context()), "test")
+		if !kerr.IsRetriable(err) || time.Now().After(deadline) {
+			break
+		}
+	}
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return got // nothing has joined yet
 	}
