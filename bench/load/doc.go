@@ -16,8 +16,8 @@
 // start and stop included (the stop in CPU seconds only). The steady rate leaves out the time to the first commit; warm
 // figures are those of the second half of the events.
 //
-// With -loop each round has more bare loops: consume looks at no record and commits without transactions, write does what
-// the bare loop does and writes 300 bytes into a changelog for each key of a transaction, and keeps nothing.
+// With -loop each round has more bare loops: consume looks at no record and commits without transactions; write does
+// what the bare loop does, writes 300 bytes into a changelog for each key of a transaction, and keeps nothing.
 //
 // With -peer streams each round has a third run (C), of the Kafka Streams program in bench/peers/kstreams, measured in
 // the same way. Look at its warm figures, for a Java machine compiles during the first half. A run of the peer whose
