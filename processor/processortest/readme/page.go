@@ -129,7 +129,10 @@ func words(text string) (all []string) {
 		if strings.ContainsAny(word, "…|<>[") || strings.HasPrefix(word, "#") || word == "&" {
 			break
 		}
-		all = append(all, strings.Trim(word, `"'`))
+		if word = strings.Trim(word, `"'`); strings.ToUpper(word) == word && strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
+			word = "1" // a place to fill in, as in --partition N
+		}
+		all = append(all, word)
 	}
 	return all
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds a page, which takes a minute at most when nothing else goes on.
-const patience = 15 * time.Minute
+const patience = 10 * time.Minute
 
 // ranByCI are lines that a machine which runs this has run already.
 var ranByCI = []struct {
