@@ -126,7 +126,7 @@ func (p *page) named(at int, line string) {
 // words are the arguments of a call, as far as they are more than places to fill in.
 func words(text string) (all []string) {
 	for _, word := range strings.Fields(text) {
-		if strings.ContainsAny(word, "…|<>[") || strings.HasPrefix(word, "#") || word == "&" {
+		if strings.ContainsAny(word, "…|<>[") || strings.HasPrefix(word, "#") || strings.HasPrefix(word, "&") {
 			break
 		}
 		if word = strings.Trim(word, `"'`); strings.ToUpper(word) == word && strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {

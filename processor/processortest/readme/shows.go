@@ -13,12 +13,12 @@ var (
 		what *regexp.Regexp
 		by   string
 	}{
+		{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
 		{regexp.MustCompile(`\b\d{4}-\d\d-\d\d\b`), "DATE"},
 		{regexp.MustCompile(`\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b`), "DAY"},
 		{regexp.MustCompile(`\b\d{1,2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b`), "DATE"},
 		{regexp.MustCompile(`\d{1,2}:\d\d(:\d\d)?(\.\d+)?`), "TIME"},
 		{regexp.MustCompile(`\b[0-9a-f]{12,}\b`), "ID"},
-		{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
 		{regexp.MustCompile(`\b(\d+(\.\d+)?(h|m|s|ms|µs))+\b`), "DURATION"},
 		{regexp.MustCompile(`\b\d+(\.\d+)? (min|s|ms)\b`), "DURATION"},
 		{regexp.MustCompile(`[─━]+`), "─"},
