@@ -1,13 +1,13 @@
-// Command cluster stands in for a cluster of the reader's own, so that the settings for one can be tried and shown: a real
-// Apache Kafka broker whose clients must speak TLS and log in with SCRAM, and may do nothing that they were not allowed; and
-// an empty PostgreSQL database. Both listen on 127.0.0.1 alone, and end with the command, their data with them. It needs
-// Java and what `make kafka-jars` fetches.
+// Command cluster stands in for a cluster of the reader's own, so that the settings for one can be tried and shown: a
+// real Apache Kafka broker whose clients must speak TLS and log in with SCRAM, and may do nothing that they were not
+// allowed; and an empty PostgreSQL database. Both listen on 127.0.0.1 alone, and end with the command, their data
+// with them. It needs Java and what `make kafka-jars` fetches.
 //
 // The folder -dir gets what an administrator hands out: the authority's certificate, the password, the address of the
 // database, and, when all is up, tocsin.yaml with the settings that go with them.
 //
-// With -allow it is the administrator of a cluster that runs: it grants the rights on standard input, as `tocsin topics
-// acls -o json` prints them.
+// With -allow it is the administrator of a cluster that runs: it grants the rights on standard input, as `tocsin
+// topics acls -o json` prints them.
 package main
 
 import (
@@ -143,5 +143,6 @@ kafka:
   min_insync_replicas: 1
 postgres:
   url_file: %[5]q
-`, address, filepath.Join(dir, "ca.pem"), user, filepath.Join(dir, "kafka-password"), filepath.Join(dir, "postgres-url"))
+`, address, filepath.Join(dir, "ca.pem"), user, filepath.Join(dir, "kafka-password"),
+		filepath.Join(dir, "postgres-url"))
 }

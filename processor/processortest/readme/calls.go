@@ -12,8 +12,8 @@ import (
 	"tocsin/processor/processortest/program"
 )
 
-// calls asks the program for help with each call that a page names outside its blocks of shell: commands and flags that do
-// not exist are refused. Pages with commands in indented blocks say why these are not run.
+// calls asks the program for help with each call that a page names outside its blocks of shell: commands and flags
+// that do not exist are refused. Pages with commands in indented blocks say why these are not run.
 func (s *session) calls(ctx context.Context) error {
 	path, err := program.Build(ctx, filepath.Join(s.c.scratch, "bin"))
 	if err != nil {
@@ -47,5 +47,5 @@ func (s *session) calls(ctx context.Context) error {
 	return nil
 }
 
-var errNoReason = errors.New("it shows commands in indented blocks and does not say why they are not run: fence them as " +
-	"sh, or say it in a comment, <!-- indented: reason -->")
+var errNoReason = errors.New("it shows commands in indented blocks and does not say why they are not run: fence " +
+	"them as sh, or say it in a comment, <!-- indented: reason -->")

@@ -26,7 +26,8 @@ type checkout struct {
 func open(ctx context.Context, root string) (*checkout, error) {
 	sum := sha256.Sum256([]byte(root))
 	c := &checkout{root: root, scratch: filepath.Join(os.TempDir(), fmt.Sprintf("tocsin-readme-%x", sum[:4]))}
-	// PostgreSQL's user must be able to reach the clone. Nobody else may have made the folder: programs in it are run.
+	// PostgreSQL's user must be able to reach the clone. Nobody else may have made the folder: programs in it are
+	// run.
 	if err := os.Mkdir(c.scratch, 0o755); err != nil && !os.IsExist(err) {
 		return nil, fmt.Errorf("make folder for clones: %w", err)
 	}
@@ -51,7 +52,8 @@ func own(info fs.FileInfo) bool {
 
 // handed on are variables that say where things are on this machine. All others are left out, HOME above all.
 var handedOn = []string{
-	"PATH", "TMPDIR", "JAVA_HOME", "TOCSIN_PG_BIN", "TOCSIN_KAFKA_JARS", "TOCSIN_REDIS_SERVER", "USER", "LOGNAME", "GOMAXPROCS",
+	"PATH", "TMPDIR", "JAVA_HOME", "TOCSIN_PG_BIN", "TOCSIN_KAFKA_JARS", "TOCSIN_REDIS_SERVER", "USER", "LOGNAME",
+	"GOMAXPROCS",
 	"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
 }
 
@@ -71,7 +73,7 @@ func environment(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("ask Go for its settings: %w", err)
 	}
 	var settings map[string]string
-	if err := json.Unmarshal([]byte(printed), &settings); err != nil {
+	if err := json.Unmarshal(printed, &settings); err != nil {
 		return nil, fmt.Errorf("read Go's settings: %w", err)
 	}
 	for name, value := range settings {
@@ -82,8 +84,8 @@ func environment(ctx context.Context) ([]string, error) {
 	return env, nil
 }
 
-// fresh makes a clone in place of the last one, an empty home, and the environment of a shell in it. Ports are free ones,
-// for those that the pages speak of may be taken.
+// fresh makes a clone in place of the last one, an empty home, and the environment of a shell in it. Ports are free
+// ones, for those that the pages speak of may be taken.
 func (c *checkout) fresh(ctx context.Context) (dir string, env []string, err error) {
 	dir, home := filepath.Join(c.scratch, "tocsin"), filepath.Join(c.scratch, "home")
 	for _, path := range []string{dir, home} {

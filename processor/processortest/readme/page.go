@@ -40,6 +40,7 @@ var (
 	marks    = regexp.MustCompile(`(?s)^<!-- (not run|given|indented): (.*?)\s*-->$`)
 	inline   = regexp.MustCompile("`(?:bin/)?tocsin ([^`]+)`")
 	called   = regexp.MustCompile(`^ {4,}(?:.*(?:\| |<\())?(?:bin/)?tocsin ([^|>)#]*)`)
+	capitals = regexp.MustCompile(`^[A-Z]+$`)
 	shellish = regexp.MustCompile(`^(bash|shell|console|zsh|sh-session|shell-session)\b`)
 )
 
@@ -127,10 +128,14 @@ func (p *page) named(at int, line string) {
 func words(text string) (all []string) {
 	for _, word := range strings.Fields(text) {
 		if strings.ContainsAny(word, "…|<>[") || strings.HasPrefix(word, "#") || strings.HasPrefix(word, "&") {
+			if last := len(all) - 1; last >= 0 && strings.HasPrefix(all[last], "--") && strings.Contains(word, "…") {
+				all = all[:last] // a flag whose value is left out
+			}
 			break
 		}
-		if word = strings.Trim(word, `"'`); strings.ToUpper(word) == word && strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
-			word = "1" // a place to fill in, as in --partition N
+		word = strings.Trim(word, `"'`)
+		if capitals.MatchString(word) { // a place to fill in, as in --partition N
+			word = "1"
 		}
 		all = append(all, word)
 	}

@@ -15,7 +15,7 @@ func TestParse(t *testing.T) {
     picture | tocsin ingest -o json -     # a comment
     tocsin offsets apply --partition N && rm x
 
-Prose with 'tocsin alerts show ID' and 'tocsin alerts ls|show'.
+Prose with 'tocsin alerts show ID' and 'tocsin alerts ls --since …'.
 
 <!-- given: touch a
 touch b -->
@@ -48,7 +48,7 @@ a: b
 		{5, []string{"ingest", "-o", "json", "-"}, true},
 		{6, []string{"offsets", "apply", "--partition", "1"}, true},
 		{8, []string{"alerts", "show", "1"}, false},
-		{8, []string{"alerts"}, false},
+		{8, []string{"alerts", "ls"}, false},
 	}, p.commands)
 }
 

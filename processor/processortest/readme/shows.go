@@ -49,8 +49,8 @@ func maskedLines(text string) (all []string) {
 	return all
 }
 
-// shows says whether text shows what was printed: its lines stand there one below the other, in this order, but for times,
-// dates, identifiers and widths. A line … stands for any lines, an … within a line for any text.
+// shows says whether text shows what was printed: its lines stand there one below the other, in this order, but for
+// times, dates, identifiers and widths. A line … stands for any lines, an … within a line for any text.
 func shows(text, printed string) error {
 	rest := maskedLines(printed)
 	var run []string // lines that must follow one another
@@ -61,7 +61,8 @@ func shows(text, printed string) error {
 		}
 		at := find(rest, run)
 		if at < 0 {
-			return fmt.Errorf("the page shows, and this was not printed so (times and ids aside):\n  %s", strings.Join(run, "\n  "))
+			return fmt.Errorf("the page shows, and this was not printed so (times and ids aside):\n  %s",
+				strings.Join(run, "\n  "))
 		}
 		rest, run = rest[at+len(run):], nil
 	}
