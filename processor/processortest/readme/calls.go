@@ -21,7 +21,6 @@ func (s *session) calls(ctx context.Context) error {
 	}
 	fmt.Println("\ncommands that are shown and not run")
 	for _, p := range s.parsed {
-		indented := 0
 		for _, call := range p.commands {
 			var said bytes.Buffer
 			cmd := exec.CommandContext(ctx, path, append(call.args, "--help")...)
@@ -31,15 +30,12 @@ func (s *session) calls(ctx context.Context) error {
 				continue
 			}
 			s.named++
-			if call.indented {
-				indented++
-			}
 		}
-		if indented == 0 {
+		if p.typed == 0 {
 			continue
 		}
-		s.skipped += indented
-		fmt.Printf("  %s: %d: %s\n", p.name, indented, p.indented)
+		s.skipped += p.typed
+		fmt.Printf("  %s: %d: %s\n", p.name, p.typed, p.indented)
 		if p.indented == "" {
 			s.faults = append(s.faults, fmt.Errorf("%s: %w", p.name, errNoReason))
 		}

@@ -11,7 +11,8 @@ type page struct {
 	name     string
 	blocks   []block
 	commands []command
-	indented string // why the commands in indented blocks are not run
+	typed    int    // lines of indented blocks that are commands
+	indented string // why they are not run
 }
 
 // block is a fenced block that is run.
@@ -31,15 +32,15 @@ type shown struct {
 
 // command is a call of the program that a page names anywhere else.
 type command struct {
-	line     int
-	args     []string
-	indented bool
+	line int
+	args []string
 }
 
 var (
 	marks    = regexp.MustCompile(`(?s)^<!-- (not run|given|indented): (.*?)\s*-->$`)
 	inline   = regexp.MustCompile("`(?:bin/)?tocsin ([^`]+)`")
-	called   = regexp.MustCompile(`^ {4,}(?:.*(?:\| |<\())?(?:bin/)?tocsin ([^|>)#]*)`)
+	called   = regexp.MustCompile(`^ {4,}(?:.*(?:\| |<\(| /))?(?:bin/)?tocsin ([^|>)<#]*)`)
+	typed    = regexp.MustCompile(`^ {4,}(?:\$ )?(bin/tocsin|tocsin|make|go|source|docker|podman|kubectl|curl|psql|redis-cli) `)
 	capitals = regexp.MustCompile(`^[A-Z]+$`)
 	shellish = regexp.MustCompile(`^(bash|shell|console|zsh|sh-session|shell-session)\b`)
 )
@@ -115,12 +116,16 @@ func (p *page) fenced(at int, kind, body, reason, given string) error {
 
 // named notes the calls of the program in a line of prose, or in an indented block.
 func (p *page) named(at int, line string) {
-	if m := called.FindStringSubmatch(line); m != nil {
-		p.commands = append(p.commands, command{at, words(m[1]), true})
+	m := called.FindStringSubmatch(line)
+	if m != nil || typed.MatchString(line) {
+		p.typed++
+	}
+	if m != nil {
+		p.commands = append(p.commands, command{at, words(m[1])})
 		return
 	}
 	for _, m := range inline.FindAllStringSubmatch(line, -1) {
-		p.commands = append(p.commands, command{at, words(m[1]), false})
+		p.commands = append(p.commands, command{at, words(m[1])})
 	}
 }
 

@@ -14,6 +14,8 @@ func TestParse(t *testing.T) {
 
     picture | tocsin ingest -o json -     # a comment
     tocsin offsets apply --partition N && rm x
+    docker compose exec -T tocsin /tocsin alerts ls <x
+    kubectl -n tocsin get pods
 
 Prose with 'tocsin alerts show ID' and 'tocsin alerts ls --since …'.
 
@@ -40,15 +42,17 @@ a: b
 `, "'", "`"))
 	require.NoError(t, err)
 	require.Equal(t, []block{
-		{line: 12, text: "cat a\n", given: "touch a\ntouch b\n", shown: []shown{{18, "printed\n"}}},
-		{line: 23, text: "rm a\n", reason: "because"},
+		{line: 14, text: "cat a\n", given: "touch a\ntouch b\n", shown: []shown{{20, "printed\n"}}},
+		{line: 25, text: "rm a\n", reason: "because"},
 	}, p.blocks)
 	require.Equal(t, "needs a cluster", p.indented)
+	require.Equal(t, 4, p.typed)
 	require.Equal(t, []command{
-		{5, []string{"ingest", "-o", "json", "-"}, true},
-		{6, []string{"offsets", "apply", "--partition", "1"}, true},
-		{8, []string{"alerts", "show", "1"}, false},
-		{8, []string{"alerts", "ls"}, false},
+		{5, []string{"ingest", "-o", "json", "-"}},
+		{6, []string{"offsets", "apply", "--partition", "1"}},
+		{7, []string{"alerts", "ls"}},
+		{10, []string{"alerts", "show", "1"}},
+		{10, []string{"alerts", "ls"}},
 	}, p.commands)
 }
 
