@@ -40,7 +40,7 @@ var (
 	marks    = regexp.MustCompile(`(?s)^<!-- (not run|given|indented): (.*?)\s*-->$`)
 	inline   = regexp.MustCompile("`(?:bin/)?tocsin ([^`]+)`")
 	called   = regexp.MustCompile(`^ {4,}(?:.*(?:\| |<\(| /))?(?:bin/)?tocsin ([^|>)<#]*)`)
-	typed    = regexp.MustCompile(`^ {4,}(?:\$ )?(bin/tocsin|tocsin|make|go|source|docker|podman|kubectl|curl|psql|redis-cli) `)
+	typed    = regexp.MustCompile(`^ {4,}(?:\$ )?(?:(?:bin/)?tocsin|make|go|source|docker|podman|kubectl|curl|psql) `)
 	capitals = regexp.MustCompile(`^[A-Z]+$`)
 	shellish = regexp.MustCompile(`^(bash|shell|console|zsh|sh-session|shell-session)\b`)
 )
