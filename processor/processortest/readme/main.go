@@ -71,7 +71,7 @@ func run(ctx context.Context) error {
 	}
 	fmt.Printf("\n%d blocks run, %d not run; %d commands named elsewhere exist; transcripts in %s\n", s.run, s.skipped,
 		s.named, *transcripts)
-	return errors.Join(s.faults...)
+	return s.summary()
 }
 
 // pages lists what is committed.
@@ -103,6 +103,19 @@ type session struct {
 	faults              []error
 }
 
+// summary is an error with a line for each fault, which have been printed in full.
+func (s *session) summary() error {
+	if len(s.faults) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("faults: %d", len(s.faults))
+	for _, fault := range s.faults {
+		line, _, _ := strings.Cut(fault.Error(), "\n")
+		text += "\n  " + line
+	}
+	return errors.New(text)
+}
+
 func (s *session) fault(p *page, line int, err error) {
 	fmt.Printf("  %s:%d: %v\n", p.name, line, err)
 	s.faults = append(s.faults, fmt.Errorf("%s:%d: %w", p.name, line, err))
@@ -116,6 +129,7 @@ func (s *session) page(ctx context.Context, name string) error {
 	}
 	p, err := parse(name, text)
 	if err != nil {
+		fmt.Println(err)
 		s.faults = append(s.faults, err)
 		return nil
 	}
