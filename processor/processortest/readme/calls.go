@@ -15,7 +15,7 @@ import (
 // calls asks the program for help with each call that a page names outside its blocks of shell: commands and flags
 // that do not exist are refused. Pages with commands in indented blocks say why these are not run.
 func (s *session) calls(ctx context.Context) error {
-	path, err := program.Build(ctx, filepath.Join(s.c.scratch, "bin"))
+	path, err := program.Build(ctx, filepath.Join(s.c.scratch, "calls"))
 	if err != nil {
 		return err
 	}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -84,9 +87,35 @@ func environment(ctx context.Context) ([]string, error) {
 	return env, nil
 }
 
+// lendBin gives the clone the program that an earlier one built, to a page that builds it: Go keeps what it compiled, but
+// what it linked only where it put it. If it is not what would be built, it is built.
+func (c *checkout) lendBin(dir string, p *page) error {
+	builds := slices.ContainsFunc(p.blocks, func(b block) bool {
+		return b.reason == "" && makes.MatchString(b.given+b.text)
+	})
+	if !builds {
+		return nil
+	}
+	if err := os.Rename(filepath.Join(c.scratch, "bin"), filepath.Join(dir, "bin")); err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("lend the program: %w", err)
+	}
+	return nil
+}
+
+// keepBin takes it back.
+func (c *checkout) keepBin(dir string) error {
+	err := os.Rename(filepath.Join(dir, "bin"), filepath.Join(c.scratch, "bin"))
+	if err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("keep the program: %w", err)
+	}
+	return nil
+}
+
+var makes = regexp.MustCompile(`(?m)^make (build|demo)\b`)
+
 // fresh makes a clone in place of the last one, an empty home, and the environment of a shell in it. Ports are free
 // ones, for those that the pages speak of may be taken.
-func (c *checkout) fresh(ctx context.Context) (dir string, env []string, err error) {
+func (c *checkout) fresh(ctx context.Context, p *page) (dir string, env []string, err error) {
 	dir, home := filepath.Join(c.scratch, "tocsin"), filepath.Join(c.scratch, "home")
 	for _, path := range []string{dir, home} {
 		if err := os.RemoveAll(path); err != nil {
@@ -101,7 +130,7 @@ func (c *checkout) fresh(ctx context.Context) (dir string, env []string, err err
 	}); err != nil {
 		return "", nil, fmt.Errorf("clone: %w", err)
 	}
-	if err := c.lendJars(dir); err != nil {
+	if err := errors.Join(c.lendJars(dir), c.lendBin(dir, p)); err != nil {
 		return "", nil, err
 	}
 	broker, err := ports.Free(ctx)

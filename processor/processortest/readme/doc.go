@@ -13,6 +13,7 @@
 //
 // Each page has a clone and a shell of its own; the shell ends with the first command that fails, and what still runs
 // in its background is stopped at the end of the page. Only what is committed is looked at. The caches of Go and
-// Kafka's jars are those of the checkout, for a reader's download shows nothing. What was run and printed is kept, a
+// Kafka's jars are those of the checkout, and a program that was built is lent to the next page that builds it, for
+// a reader's download or linker shows nothing. What was run and printed is kept, a
 // file a page, in .cache/transcripts.
 package main

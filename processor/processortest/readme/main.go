@@ -138,12 +138,15 @@ func (s *session) page(ctx context.Context, name string) error {
 		return nil
 	}
 	fmt.Printf("\n%s\n", name)
-	dir, env, err := s.c.fresh(ctx)
+	dir, env, err := s.c.fresh(ctx, p)
 	if err != nil {
 		return err
 	}
 	began := time.Now()
 	results, walkErr := walk(ctx, p, dir, env)
+	if err := s.c.keepBin(dir); err != nil {
+		return err
+	}
 	for i := range results {
 		s.report(p, &p.blocks[i], &results[i])
 	}
