@@ -80,6 +80,10 @@ else
 	  TOCSIN_MATRIX=$(if $(CELLS),$(CURDIR)/bench/results/crash-matrix.md) $(SIMULATE) -run TestMatrix | $(BRIEFLY)
 endif
 
+.PHONY: readme-check
+readme-check: setup ## run what README and deploy/docs tell to run, in fresh clones (PAGE=README.md for some); transcripts in .cache/transcripts
+	go run ./processor/processortest/readme $(if $(PAGE),-only $(PAGE))
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	@.ci/fuzz.sh $(FUZZTIME)
