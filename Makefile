@@ -112,6 +112,10 @@ lint: ## formatting and golangci-lint (.golangci.yaml); the first time builds th
 generate: ## run the generators; CI fails if that changes a file
 	go generate ./...
 
+.PHONY: bare
+bare: ## on a bare Debian 12 made for it (Go, git and make alone): make demo, make test (TARGETS=demo for one); root, long
+	@.ci/bare.sh $(TARGETS)
+
 .PHONY: clean
 clean: ## remove bin and .cache
 	rm -rf bin .cache
