@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Sees to it that what is needed is there. For the tests: Go, Java, Maven, PostgreSQL's server programs and Apache Kafka's
-# jars; with the argument "race" a C compiler, too; with the argument "demo" Go and PostgreSQL alone. What is there already
-# is left alone. What is missing is installed on Debian and Ubuntu as root, after saying what; anywhere else the script
-# says how to get it, and fails.
+# jars; with the argument "race" a C compiler, too, with "image" what builds a container image; with "demo" Go and
+# PostgreSQL alone. What is there already is left alone. What is missing is installed on Debian and Ubuntu as root, after
+# saying what; anywhere else the script says how to get it, and fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,6 +35,18 @@ check_cc() {
   else
     need gcc "a C compiler (for the race detector)" "elsewhere any that 'go env CC' names"
   fi
+}
+
+check_image() {
+  local tool
+  # What buildah recommends besides (networks, overlays) is not used here.
+  for tool in buildah busybox; do
+    if command -v $tool >/dev/null; then
+      echo "setup: $(printf %-9s $tool) $(command -v $tool)"
+    else
+      need "${tool/busybox/busybox-static}" "$tool (to build the container image)" "elsewhere from your system's packages"
+    fi
+  done
 }
 
 check_java() {
@@ -101,6 +113,7 @@ check_all() {
   check_postgres
   if [ "$for" = demo ]; then return; fi
   if [ "$for" = race ]; then check_cc; fi
+  if [ "$for" = image ]; then check_image; fi
   check_java
   check_maven
 }
