@@ -32,7 +32,7 @@ volumes=()
 if [ -z "${IMAGE_GO:-}" ]; then
   work=$(storage from scratch)
   storage copy -q "$work" "$(command -v busybox)" /bin/busybox >/dev/null
-  storage run "$work" -- /bin/busybox --install -s /bin
+  storage run "$work" -- /bin/busybox sh -c '/bin/busybox --install -s /bin && mkdir -m 1777 /tmp'
   storage copy -q "$work" /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt >/dev/null
   storage config --env PATH=/usr/local/go/bin:/bin --env GOPATH=/go --env GOCACHE=/go/cache --env GOTOOLCHAIN=local "$work"
   storage commit -q "$work" "$base" >/dev/null
