@@ -22,7 +22,7 @@ build: ## build bin/tocsin
 	go build -o bin/tocsin ./processor/cmd/tocsin
 
 .PHONY: demo
-demo: ## generated events with planted attacks through all parts on this machine; fails if an alert is missing
+demo: ## a day of a hospital network with planted attacks, through all parts on this machine; fails if an alert is missing
 	@.ci/setup.sh demo
 	@$(MAKE) --no-print-directory build
 	bin/tocsin demo
@@ -74,7 +74,7 @@ ifdef REPEAT
 	TOCSIN_SEED=$(SEED) TOCSIN_CELL='$(CELL)' TOCSIN_REPEAT=$(REPEAT) \
 	  $(SIMULATE) -run '^$(if $(CELL),TestMatrix,TestSeeds)$$' | $(BRIEFLY)
 else
-	$(if $(CELL),,TOCSIN_SEED=$(SEED) TOCSIN_SEEDS=$(SEEDS) TOCSIN_COMMIT=$(COMMIT) \
+	$(if $(or $(SEEDS),$(if $(CELL),,all)),TOCSIN_SEED=$(SEED) TOCSIN_SEEDS=$(SEEDS) TOCSIN_COMMIT=$(COMMIT) \
 	  TOCSIN_REPORT=$(if $(SEEDS),$(CURDIR)/bench/results/simulate.md) $(SIMULATE) -run TestSeeds | $(BRIEFLY))
 	TOCSIN_CELL='$(CELL)' TOCSIN_CELLS=$(CELLS) TOCSIN_COMMIT=$(COMMIT) \
 	  TOCSIN_MATRIX=$(if $(CELLS),$(CURDIR)/bench/results/crash-matrix.md) $(SIMULATE) -run TestMatrix | $(BRIEFLY)

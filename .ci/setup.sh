@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sees to it that what is needed is there. For the tests: Go, Java, Maven, PostgreSQL's server programs and Apache Kafka's
-# jars; with the argument "race" a C compiler, too, with "image" what builds a container image; with "demo" Go and
+# Sees to it that what is needed is there. For the tests: Go, Java, Maven, PostgreSQL's server programs, Redis and Apache
+# Kafka's jars; with the argument "race" a C compiler, too, with "image" what builds a container image; with "demo" Go and
 # PostgreSQL alone. What is there already is left alone. What is missing is installed on Debian and Ubuntu as root, after
 # saying what; anywhere else the script says how to get it, and fails.
 set -euo pipefail
@@ -83,6 +83,18 @@ check_postgres() {
   need postgresql "PostgreSQL's server programs" "on macOS 'brew install postgresql'; or name their folder in TOCSIN_PG_BIN"
 }
 
+check_redis() {
+  local program
+  # Debian's redis-tools holds the server as well, under the name of the checker, and no service that would be started.
+  for program in "${TOCSIN_REDIS_SERVER:-}" "$(command -v redis-server)" "$(command -v redis-check-rdb)"; do
+    if [ -n "$program" ] && [ -x "$program" ]; then
+      echo "setup: Redis     $program"
+      return
+    fi
+  done
+  need redis-tools "Redis's server program" "on macOS 'brew install redis'; or name the program in TOCSIN_REDIS_SERVER"
+}
+
 install_missing() {
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || [ ! -f /etc/debian_version ]; then
@@ -116,6 +128,7 @@ check_all() {
   if [ "$for" = image ]; then check_image; fi
   check_java
   check_maven
+  check_redis
 }
 check_all
 if [ ${#missing[@]} -gt 0 ]; then

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
 
 	"tocsin/processor/engine"
 	"tocsin/state"
@@ -45,6 +46,8 @@ type Config struct {
 	Log *slog.Logger
 	// Registerer takes the metrics; nil for none.
 	Registerer prometheus.Registerer
+	// Tracer makes a span of each transaction; nil for none. It must not block.
+	Tracer trace.Tracer
 	// Now is the clock, used for deadlines, ages and metrics only: no result depends on it. Defaults to time.Now.
 	Now func() time.Time
 

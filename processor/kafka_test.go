@@ -19,12 +19,10 @@ func TestRealKafka(t *testing.T) {
 			goleak.VerifyNone(t, leaks)
 		}
 	})
-	broker := kafkatest.Start(t, kafkatest.Config{Properties: map[string]string{
-		// Longer than the pause below. A controller that takes the only broker for dead leaves partitions without leader
-		// for a moment, and a coordinator that writes the markers of a transaction in that moment drops them: it stays open
-		// for ever.
-		"broker.session.timeout.ms": "60000",
-	}})
+	// More than the pause below. A controller that takes the only broker for dead leaves partitions without leader for a
+	// moment, and a coordinator that writes the markers of a transaction in that moment drops them: it stays open for
+	// ever.
+	broker := kafkatest.Start(t, kafkatest.Config{Patient: true})
 	e := newEnvOn(t, 4, broker.Addrs())
 	const session = 6 * time.Second // the broker's smallest
 	e.always = func(c *Config) {

@@ -12,16 +12,19 @@ import (
 
 // metrics are the processor's; all names begin with tocsin_processor_.
 type metrics struct {
-	records         *prometheus.CounterVec // by verdict and reason
-	outcomes        *prometheus.CounterVec // verification, by outcome
-	keys            *prometheus.CounterVec // checked ones, by result
-	alerts          prometheus.Counter
-	outputBytes     prometheus.Counter
-	transactions    *prometheus.CounterVec // by outcome
-	aborts          *prometheus.CounterVec // by reason
-	unknown         prometheus.Counter
-	restarts        prometheus.Counter
-	endSeconds      prometheus.Histogram
+	records      *prometheus.CounterVec // by verdict and reason
+	outcomes     *prometheus.CounterVec // verification, by outcome
+	keys         *prometheus.CounterVec // checked ones, by result
+	alerts       prometheus.Counter
+	outputBytes  prometheus.Counter
+	transactions *prometheus.CounterVec // by outcome
+	aborts       *prometheus.CounterVec // by reason
+	unknown      prometheus.Counter
+	restarts     prometheus.Counter
+	endSeconds   prometheus.Histogram
+
+	transactionSeconds prometheus.Histogram
+
 	batchRecords    prometheus.Histogram
 	lag             *prometheus.GaugeVec // by partition
 	restoredRecords *prometheus.CounterVec
@@ -62,6 +65,12 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help:    "Time from the last record judged to the outcome of the transaction.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
 		}),
+		transactionSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tocsin_processor_transaction_seconds",
+			Help: "Time from the first record of a transaction to its outcome: what a result waits for at most, once its " +
+				"event has been polled.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
+		}),
 		batchRecords: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tocsin_processor_transaction_records", Help: "Input records per committed transaction.",
 			Buckets: prometheus.ExponentialBuckets(1, 4, 9),
@@ -88,7 +97,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{m.records, m.outcomes, m.keys, m.alerts, m.outputBytes, m.transactions,
-		m.aborts, m.unknown, m.restarts, m.endSeconds, m.batchRecords, m.lag, m.restoredRecords, m.restoreRetries,
+		m.aborts, m.unknown, m.restarts, m.endSeconds, m.transactionSeconds, m.batchRecords, m.lag,
+		m.restoredRecords, m.restoreRetries,
 		m.standbyLag, m.standbyRecords,
 		m.stopped,
 		m.fetchErrors, m.version1, m.createTime} {

@@ -2,9 +2,12 @@ package processor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/topics"
@@ -34,9 +37,13 @@ func (o *offsets) cut(ctx context.Context, partition int32) error {
 func (o *offsets) deleteBelow(ctx context.Context, partition int32, offset int64) error {
 	set := kadm.Offsets{}
 	set.AddOffset(o.Topics.Changelog, partition, offset, -1)
-	deleted, err := o.adm.DeleteRecords(ctx, set)
-	if err == nil {
-		err = deleted.Error()
+	err := o.delete(ctx, set)
+	// The partition's leader hears of the changed policy a moment after whoever said that it is changed.
+	for deadline := time.Now().Add(policyWithin); errors.Is(err, kerr.PolicyViolation) && time.Now().Before(deadline); {
+		if !pause(ctx, 100*time.Millisecond) {
+			break
+		}
+		err = o.delete(ctx, set)
 	}
 	if err != nil {
 		return fmt.Errorf("delete the records of %s partition %d: %w", o.Topics.Changelog, partition, err)
@@ -44,6 +51,17 @@ func (o *offsets) deleteBelow(ctx context.Context, partition int32, offset int64
 	bounds, err := readlog.Bounds(ctx, o.adm, o.Topics.Changelog, partition)
 	if err == nil && bounds[partition].From < offset {
 		err = fmt.Errorf("%s partition %d still begins at offset %d", o.Topics.Changelog, partition, bounds[partition].From)
+	}
+	return err
+}
+
+// policyWithin bounds the wait for a policy to reach the leader.
+const policyWithin = 15 * time.Second
+
+func (o *offsets) delete(ctx context.Context, set kadm.Offsets) error {
+	deleted, err := o.adm.DeleteRecords(ctx, set)
+	if err == nil {
+		err = deleted.Error()
 	}
 	return err
 }

@@ -540,7 +540,7 @@ func TestRestoreOfDamagedState(t *testing.T) {
 			largest, b = name, got
 		}
 	}
-	b[len(b)/2] ^= 1 // three partitions of one size: in the middle one
+	b[len(b)/2] ^= 1 // three partitions of about one size: where the middle one is, mostly
 	require.NoError(t, os.WriteFile(largest, b, 0o600))
 
 	y := e.start(x.dir, nil)
@@ -550,7 +550,6 @@ func TestRestoreOfDamagedState(t *testing.T) {
 	e.requireExact()
 	said := y.log.find("the state of a partition is damaged on disk; it is rebuilt from the changelog")
 	require.Len(t, said, 1)
-	require.Equal(t, "1", said[0]["partition"])
 	require.Equal(t, "ERROR", said[0]["level"])
 	var full []map[string]string
 	for _, line := range y.log.find("restored") {
@@ -559,7 +558,7 @@ func TestRestoreOfDamagedState(t *testing.T) {
 		}
 	}
 	require.Len(t, full, 1)
-	require.Equal(t, "1", full[0]["partition"])
+	require.Equal(t, said[0]["partition"], full[0]["partition"])
 	// A restore that is begun again, because the group has moved the partition meanwhile, finds nothing.
 	require.Contains(t, []string{whyDamaged, "there is no local state"}, full[0]["why"])
 	require.Empty(t, y.log.find("partition stopped"))

@@ -56,6 +56,10 @@ func (w *worker) turn(ctx context.Context, s *session, fetches kgo.Fetches) (aga
 
 // transact makes one transaction of pending records, and polls for more while it has time and room.
 func (w *worker) transact(ctx, working context.Context, s *session) (again bool, err error) {
+	if w.proc.config.Tracer != nil {
+		w.beginSpan(ctx)
+		defer func() { w.endSpan(err) }()
+	}
 	b := &w.batch
 	s.at(PointBegin)
 	if err := s.begin(); err != nil {
@@ -130,8 +134,11 @@ func (w *worker) end(ctx context.Context, s *session, offsets []offset) (outcome
 	defer cancel()
 	began := w.proc.config.Now()
 	result, err := w.hooked(ctx, s, func() (outcome, error) { return s.end(ending, offsets) })
-	m.endSeconds.Observe(w.proc.config.Now().Sub(began).Seconds())
+	now := w.proc.config.Now()
+	m.endSeconds.Observe(now.Sub(began).Seconds())
+	m.transactionSeconds.Observe(now.Sub(w.batch.started).Seconds())
 	m.transactions.WithLabelValues(result.String()).Inc()
+	w.tellOutcome(result, err)
 	return result, err
 }
 
@@ -189,6 +196,7 @@ func (w *worker) abort(ctx context.Context, s *session, why error) (outcome, err
 	defer cancel()
 	result, err := s.abort(ending, nil, why)
 	w.proc.metrics.transactions.WithLabelValues(result.String()).Inc()
+	w.tellOutcome(result, err)
 	return result, err
 }
 
@@ -217,6 +225,9 @@ func (w *worker) rollBack(s *session, why error) (again bool, err error) {
 	w.log.Log(context.Background(), level, "transaction aborted, its records come again", "reason", reason, "error", why)
 	if errors.Is(why, kerr.FencedInstanceID) {
 		return false, w.fenced(why)
+	}
+	if fatal(why) { // a right that was taken away: the records would come again for ever
+		return false, why
 	}
 	b := &w.batch
 	back := make(map[int32]kgo.EpochOffset)

@@ -38,6 +38,7 @@ type worker struct {
 	wake   context.CancelFunc // ends the poll in progress; nil between polls
 
 	batch batch
+	span  span        // of the open transaction
 	ahead kgo.Fetches // always empty but in a test, see hooks
 }
 

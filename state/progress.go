@@ -67,11 +67,15 @@ func decodeProgress(b []byte) (p progress, err error) {
 	n := be.Uint16(b)
 	b = b[2:]
 	for range n {
-		if len(b) < 1 || len(b) < 1+int(b[0])+12 {
+		if len(b) < 1 {
+			return p, errProgressShort
+		}
+		length := int(b[0]) // a byte and one is a byte
+		if len(b) < 1+length+12 {
 			return p, errProgressShort
 		}
 		var r run
-		r.name, b = string(b[1:1+b[0]]), b[1+int(b[0]):]
+		r.name, b = string(b[1:1+length]), b[1+length:]
 		if !strings.HasPrefix(r.name, runPrefix) || strings.ContainsAny(r.name, `/\`) {
 			return p, fmt.Errorf("restore progress: run %q is not one of ours", r.name)
 		}

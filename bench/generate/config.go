@@ -23,6 +23,7 @@ type Config struct {
 	Attacks       int    // planted attacks of each kind
 	Downgrades    int    // planted signing downgrades
 	TooLarge      int    // records over 1 MiB; topic and producer must allow them
+	Census        int    // the first so many records are of one principal each: a state of so many keys
 	ProbeEvery    int    // one probe (see [Generator.Probes]) to so many records, at least 3; 0: none
 
 	Duplicates float64 // second deliveries, a tenth of them with other bytes outside the canonical fields
@@ -62,6 +63,8 @@ func (c *Config) check() error {
 		return errors.New("generate: there must be a principal and an organisation")
 	case c.ProbeEvery != 0 && c.ProbeEvery < probeSteps:
 		return fmt.Errorf("generate: a probe needs %d records at least, not %d", probeSteps, c.ProbeEvery)
+	case c.Census < 0 || c.Census > c.Records || int64(c.Census) > c.Principals:
+		return fmt.Errorf("generate: a census of %d principals needs as many principals and records", c.Census)
 	case c.Zipf < 0:
 		return errors.New("generate: the Zipf exponent must not be negative")
 	case c.HotKey < 0 || c.HotKey > 1:

@@ -148,3 +148,31 @@ func BenchmarkExpect(b *testing.B) {
 		b.Logf("%+v", x.Counts)
 	}
 }
+
+// Every principal of the census has a key of its own, which the first rule that counts reads remembers.
+func TestCensus(t *testing.T) {
+	cfg := Default(6000)
+	cfg.Census, cfg.Principals, cfg.Attacks, cfg.Downgrades = 5000, 5000, 0, 0
+	g, err := New(cfg)
+	require.NoError(t, err)
+	c := g.Cursor()
+	keys := map[oracle.Key]bool{}
+	var r Record
+	for i := range cfg.Census {
+		c.At(i, &r)
+		require.Equal(t, topics.ReasonNone, r.Class.Reason)
+		require.NotZero(t, r.Class.Matched)
+		keys[r.Class.Key] = true
+	}
+	require.Len(t, keys, cfg.Census)
+	found := 0 // those of the census are at work afterwards
+	for i := cfg.Census; i < cfg.Records; i++ {
+		if c.At(i, &r); keys[r.Class.Key] {
+			found++
+		}
+	}
+	require.Greater(t, found, 800)
+	cfg.Census = 6001
+	_, err = New(cfg)
+	require.ErrorContains(t, err, "census")
+}

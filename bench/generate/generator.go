@@ -69,6 +69,9 @@ func (g *Generator) slot(i int, again bool) event {
 	if n, ok := g.probeAt(i); ok {
 		return g.probe(i, n)
 	}
+	if i < g.cfg.Census {
+		return g.counted(i)
+	}
 	r := newRandom(g.cfg.Seed, uint64(i))
 	u := r.unit()
 	if g.large[i] {
@@ -151,15 +154,9 @@ func (g *Generator) ordinary(i int, r *random, delay int64) event {
 		e.time += r.below(1000) * int64(time.Microsecond)
 	}
 	rank := g.zipf.rank(r)
-	e.org = g.org(int64(mix(uint64(rank)) >> 1))
-	e.principal = "user-" + strconv.FormatInt(rank, 10)
+	g.person(&e, rank)
 	if rank%1000 == 7 {
 		e.principal = "backup" // one name in many organisations
-	}
-	e.address = "10." + strconv.FormatInt(rank>>16&255, 10) + "." + strconv.FormatInt(rank>>8&255, 10) + "." +
-		strconv.FormatInt(rank&255, 10)
-	if rank%97 == 5 {
-		e.org = ""
 	}
 	if r.chance(g.cfg.HotKey) {
 		e.org, e.principal, e.address = g.org(0), HotPrincipal, "192.0.2.2"
@@ -173,6 +170,24 @@ func (g *Generator) ordinary(i int, r *random, delay int64) event {
 	if r.chance(0.4) {
 		e.source = "ehr-" + strconv.FormatInt(rank%5, 10)
 	}
+	return e
+}
+
+// person makes somebody the one whose event it is.
+func (g *Generator) person(e *event, rank int64) {
+	e.org = g.org(int64(mix(uint64(rank)) >> 1))
+	e.principal = "user-" + strconv.FormatInt(rank, 10)
+	e.address = "10." + strconv.FormatInt(rank>>16&255, 10) + "." + strconv.FormatInt(rank>>8&255, 10) + "." +
+		strconv.FormatInt(rank&255, 10)
+	if rank%97 == 5 {
+		e.org = ""
+	}
+}
+
+// counted is an event of the census: everybody reads a record once.
+func (g *Generator) counted(i int) event {
+	e := event{ordinal: uint64(i), content: uint64(i), named: true, time: g.recordTime(i), template: &read}
+	g.person(&e, int64(i)+1)
 	return e
 }
 
@@ -210,13 +225,13 @@ func (g *Generator) conflict(i int, r *random) (event, bool) {
 	return e, true
 }
 
-// isPlanned says whether record i belongs to an attack or a probe.
+// isPlanned says whether record i belongs to an attack, a probe or the census.
 func (g *Generator) isPlanned(i int) bool {
 	if _, ok := g.planned[i]; ok {
 		return true
 	}
 	_, ok := g.probeAt(i)
-	return ok
+	return ok || i < g.cfg.Census
 }
 
 // looksBack says whether record j would itself repeat another.

@@ -41,8 +41,8 @@ func (o *options) equal(ctx context.Context, s throughput.Settings) error {
 	if err != nil {
 		return err
 	}
-	run := s.App
-	s.Input = run + "-events"
+	app := s.App
+	s.Input = app + "-events"
 	in := &throughput.Input{Brokers: s.Brokers, Topic: s.Input, Stream: g, Partitions: o.partitions, Ticks: true,
 		Progress: os.Stderr}
 	defer in.Delete(ctx)
@@ -55,7 +55,7 @@ func (o *options) equal(ctx context.Context, s throughput.Settings) error {
 	}
 	var differences []error
 	for _, kind := range []string{throughput.Job, throughput.Streams} {
-		s.Kind, s.App = kind, run+"-"+kind
+		s.Kind, s.App = kind, app+"-"+kind
 		if _, err := o.one(ctx, g, s); err != nil {
 			return err
 		}

@@ -114,8 +114,8 @@ func (o *options) measure(ctx context.Context, brokers []string, pid int) error 
 
 	// A new cluster makes its coordinators' topics at first use, and a Java machine compiles what it runs often: what is
 	// measured comes after runs of each kind.
-	warm := throughput.Settings{Kind: throughput.Bare, Brokers: brokers, App: name + "-warm", Input: in.Topic, Key: string(cfg.Secret),
-		Workers: o.workers, CloseAfter: 100 * time.Millisecond, BrokerPID: pid}
+	warm := throughput.Settings{Kind: throughput.Bare, Brokers: brokers, App: name + "-warm", Input: in.Topic,
+		Key: string(cfg.Secret), Workers: o.workers, CloseAfter: 100 * time.Millisecond, BrokerPID: pid}
 	if _, err := throughput.Measure(ctx, warm, "", o.stall); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}

@@ -18,7 +18,8 @@ func HTML(w io.Writer, r *Result) error {
 	}
 	s := r.summarize()
 	data := pageData{Title: r.origin(), Result: r, Settings: r.settingList(), Names: s.runs[0], Units: s.runs[1],
-		Runs: s.runs[2:], Void: s.void, Percentiles: r.percentiles(), Sweeps: r.sweeps(), Trace: r.traces(), Strips: r.strips()}
+		Runs: s.runs[2:], Void: s.void, Percentiles: r.percentiles(), Sweeps: r.sweeps(), Trace: r.traces(),
+		Strips: r.strips()}
 	for _, m := range s.metrics {
 		shown := pageMetric{Title: m.Title(), Kinds: figures(m.kinds), Pairs: figures(m.pairs)}
 		if m.Better != Neither {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -32,6 +33,45 @@ func ReadMachine(pid int) Machine {
 		m.Stolen = ticks(fields, 8)
 	}
 	return m
+}
+
+// FamilyTime is the CPU time of a process and of those that it started, ended ones included: that of a server with a
+// process for each connection. 0 where the system does not tell.
+func FamilyTime(pid int) (sum time.Duration) {
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return 0
+	}
+	for _, child := range append(bytes.Fields(children), strconv.AppendInt(nil, int64(pid), 10)) {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%s/stat", child))
+		if err != nil {
+			continue // it has ended since, and its time is in its parent's, which is read last
+		}
+		fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+		sum += ticks(fields, 11, 12)
+		if string(child) == strconv.Itoa(pid) {
+			sum += ticks(fields, 13, 14) // of the ended children
+		}
+	}
+	return sum
+}
+
+// Switches is how often threads of a process were given a core so far; 0 where the system does not tell.
+func Switches(pid int) (sum int64) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid)) // the pattern is a good one
+	for _, path := range threads {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue // the thread has ended since
+		}
+		for line := range bytes.Lines(b) {
+			if name, value, _ := bytes.Cut(line, []byte(":")); bytes.HasSuffix(name, []byte("ctxt_switches")) {
+				n, _ := strconv.ParseInt(string(bytes.TrimSpace(value)), 10, 64) // 0 where it is not what we know
+				sum += n
+			}
+		}
+	}
+	return sum
 }
 
 // PeakRSS is the largest resident size of a process so far, in bytes; 0 where the system does not tell. What wait4 says

@@ -46,6 +46,12 @@ func (p *Process) Stop() error {
 	}
 }
 
+// Kill is kill -9. It returns when the process is gone; Ended says nothing afterwards.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // gone already is gone
+	<-p.Ended                //nolint:errcheck // it was killed
+}
+
 // Usage is the CPU time that the process had and the largest resident size in bytes, once it has ended. That size is no
 // less than the one of the process that started it: see [PeakRSS].
 func (p *Process) Usage() (cpu time.Duration, peak int64) {

@@ -29,6 +29,7 @@ type Processor struct {
 	Profile    string   // a file for a CPU profile; empty: none
 	File       string   // a configuration file, which weighs less than all else; empty: none
 	Set        []string // more settings, KEY=VALUE
+	Roles      []string // of the program bin; none: the processor's alone; [AllRoles]
 }
 
 // Alerts is the topic that it writes alerts to.
@@ -36,6 +37,9 @@ func (p *Processor) Alerts() string { return p.App + "-alerts" }
 
 // DeadLetters is the topic for what it sets aside.
 func (p *Processor) DeadLetters() string { return p.App + "-deadletter" }
+
+// Changelog is the topic that its state is restored from.
+func (p *Processor) Changelog() string { return p.App + "-window-changelog" }
 
 // Flags are its settings, as the command line of tocsin takes them.
 func (p *Processor) Flags() []string {
@@ -48,6 +52,9 @@ func (p *Processor) Flags() []string {
 	}
 	return append(f, p.Set...)
 }
+
+// AllRoles stands for every role that the program has.
+const AllRoles = "all"
 
 // Roles are the topics that a processor needs beside its input.
 var Roles = []topics.Role{topics.RoleAlerts, topics.RoleDeadLetter, topics.RoleChangelog, topics.RoleSeals}
@@ -90,7 +97,13 @@ func (p *Processor) Command(ctx context.Context, bin, child string) (*exec.Cmd, 
 	env := append(os.Environ(), "TOCSIN_VERIFY__HMAC_SECRET="+p.Key)
 	var args []string
 	if bin != "" {
-		args = append(args, "run", "--roles", "processor")
+		args = append(args, "run")
+		switch {
+		case len(p.Roles) == 0:
+			args = append(args, "--roles", "processor")
+		case p.Roles[0] != AllRoles:
+			args = append(args, "--roles", strings.Join(p.Roles, ","))
+		}
 		if p.File != "" {
 			args = append(args, "--config", p.File)
 		}

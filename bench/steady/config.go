@@ -2,7 +2,6 @@ package steady
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -31,7 +30,8 @@ type Config struct {
 	Set     []string // more settings of the processor
 	PeerSet []string // more settings of the peer
 
-	// Every is how often Sampled is told the resident size of the measured process, from the start of the warm-up on.
+	// Every is how often Sampled is told the resident size of the measured process, besides at the begin of the warm-up
+	// and at the end.
 	Every   time.Duration
 	Sampled func(since time.Duration, rss int64)
 }
@@ -63,16 +63,9 @@ func IsChild() bool { return os.Getenv(childEnv) != "" }
 
 // Child runs the processor until ctx ends, where the environment says that this process is it; else it says false.
 func Child(ctx context.Context) (bool, error) {
-	if !IsChild() {
-		return false, nil
-	}
 	var p run.Processor
-	if err := json.Unmarshal([]byte(os.Getenv(childEnv)), &p); err != nil {
-		return true, fmt.Errorf("settings: %w", err)
-	}
-	// What tells this program what it is, is no setting of the processor.
-	if err := os.Unsetenv(childEnv); err != nil {
-		return true, err
+	if is, err := run.ChildSettings(childEnv, &p); !is || err != nil {
+		return is, err
 	}
 	return true, p.Run(ctx)
 }

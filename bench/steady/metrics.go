@@ -1,6 +1,7 @@
 package steady
 
 import (
+	"math"
 	"time"
 
 	"tocsin/bench/report"
@@ -48,11 +49,14 @@ func Metrics() (list []report.Metric) {
 	return list
 }
 
-// Values are what a complete run gave, by name of the metric.
+// Values are what a run gave, by name of the metric. What has no figure is absent: of a run that was given up there may
+// be one reading alone, and nothing may have been judged between two.
 func (r *Result) Values() map[string]float64 {
 	values := map[string]float64{}
 	for _, m := range metrics() {
-		values[m.Name] = m.value(r)
+		if v := m.value(r); !math.IsNaN(v) && !math.IsInf(v, 0) {
+			values[m.Name] = v
+		}
 	}
 	return values
 }

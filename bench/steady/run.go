@@ -146,16 +146,17 @@ func (c *Config) observe(ctx context.Context, cluster *run.Cluster, p *run.Proce
 	return r, wanted.check()
 }
 
-// sample tells the resident size until ctx ends.
+// sample tells the resident size at once, each Every, and when ctx ends.
 func (c *Config) sample(ctx context.Context, pid int, start time.Time) error {
 	tick := time.NewTicker(c.Every)
 	defer tick.Stop()
 	for {
+		c.Sampled(time.Since(start), run.RSS(pid))
 		select {
 		case <-ctx.Done():
+			c.Sampled(time.Since(start), run.RSS(pid))
 			return nil
-		case at := <-tick.C:
-			c.Sampled(at.Sub(start), run.RSS(pid))
+		case <-tick.C:
 		}
 	}
 }
@@ -185,7 +186,7 @@ func (c *Config) ready(ctx context.Context, m *meter, proc *run.Process, p *run.
 	if err := cl.ProduceSync(ctx, ticks...).FirstErr(); err != nil {
 		return fmt.Errorf("send ticks: %w", err)
 	}
-	const atMost = time.Minute
+	atMost := max(time.Minute, c.Stall)
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
 	for begin := time.Now(); ; {

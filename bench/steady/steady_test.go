@@ -2,6 +2,7 @@ package steady
 
 import (
 	"context"
+	"math"
 	"os"
 	"os/signal"
 	"syscall"
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 
 func small() *Config {
 	return &Config{Rate: 1500, Probes: 30, Partitions: 3, Principals: 1000, Seed: 1, Workers: 2,
-		Duration: 2 * time.Second, Warm: 3 * time.Second, CloseAfter: 50 * time.Millisecond, Stall: 30 * time.Second}
+		Duration: 2 * time.Second, Warm: 3 * time.Second, CloseAfter: 50 * time.Millisecond, Stall: 5 * time.Minute}
 }
 
 // Every probe's alert is seen once, on an in-process broker.
@@ -104,6 +105,35 @@ func TestNotHeld(t *testing.T) {
 	require.Equal(t, "2.0 s worth of events waited at the end", made(0, 3000).NotHeld())
 	require.Equal(t, "only 1000 events/s could be sent and 2.0 s worth of events waited at the end",
 		made(time.Second, 3000).NotHeld())
+}
+
+// A run that is far behind is given up at once, is said not to have held its rate, and leaves out what it has no figure
+// of.
+func TestMeasureGivesUp(t *testing.T) {
+	o := small()
+	o.Behind = time.Nanosecond * 700_000 // one event, at this rate
+	cluster, err := run.StartCluster(t.Context(), "", "kfake")
+	require.NoError(t, err)
+	defer cluster.Close()
+	r, err := Measure(t.Context(), cluster, *o)
+	require.NoError(t, err)
+	require.True(t, r.GivenUp)
+	require.False(t, r.Complete)
+	require.Contains(t, r.NotHeld(), "given up")
+	require.Contains(t, r.Values(), "most waiting")
+}
+
+func TestValuesAreFigures(t *testing.T) {
+	start := time.Now()
+	p := &pacer{schedule: schedule{start: start, rate: 1500}, late: newHistogram(), last: start.Add(time.Second)}
+	r := &Result{Config: small(), events: 1500, pacer: p, probes: &probes{latency: newHistogram()}}
+	values := r.Values() // of one reading
+	require.NotContains(t, values, "judged")
+	require.Contains(t, values, "sent")
+	for name, v := range values {
+		require.False(t, math.IsNaN(v) || math.IsInf(v, 0), name)
+	}
+	require.Nil(t, r.Tail())
 }
 
 func TestCheck(t *testing.T) {

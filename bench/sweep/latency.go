@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"tocsin/bench/report"
@@ -18,6 +19,9 @@ import (
 func latency(ctx context.Context, o *options, cluster *run.Cluster) (*report.Result, error) {
 	r := o.newResult(latencyScenario, map[string]int{"rate": o.rate, "duration s": int(o.duration.Seconds()),
 		"lead s": int(o.lead.Seconds()), "step s": int(o.step.Seconds()), "limit ms": int(o.limit.Milliseconds())})
+	if len(o.rates) > 0 {
+		r.Settings["rate"] = strings.Join(o.rates, ",")
+	}
 	r.Parameter, r.Latency = &report.Axis{Name: "rate", Unit: "events/s"}, steady.Axis()
 	r.Metrics = append([]report.Metric{
 		{Name: highestRate, Unit: "events/s", Better: report.Higher, Headline: o.search, Drifts: true},
@@ -141,7 +145,7 @@ func (l *latencies) round(ctx context.Context, round int) error {
 	return nil
 }
 
-// at measures one kind at one rate. Alerts that are missing or come twice are an error, rates that are not held are not.
+// at measures one kind at one rate. Alerts missing or there twice are an error, a rate that is not held is none.
 func (l *latencies) at(ctx context.Context, kind string, rate int, over time.Duration) (steady.Result, error) {
 	c := l.steady()
 	c.Streams, c.Rate, c.Duration = kind == throughput.Streams, rate, over

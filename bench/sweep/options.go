@@ -87,15 +87,15 @@ func (o *options) flags(set *flag.FlagSet, s *scenario) {
 			"through only after some 20 million events")
 	}
 	if s.plan != nil {
-		set.IntVar(&o.before, "before", o.before, "events that are judged before, by a process that ends: the measured one begins\n"+
-			"with its state, on disk and out of the system's cache; 0: with no state")
+		set.IntVar(&o.before, "before", o.before, "events that are judged before, by a process that ends: the measured one\n"+
+			"begins with its state, on disk and out of the system's cache; 0: with no state")
 		set.BoolVar(&o.bare, "bare", false, "measure the bare loop at each point, too")
 		set.IntVar(&o.workers, "workers", 4, "sessions of the bare loop")
 	}
 	if s.name == transactionsScenario {
 		list(&o.sizes, "sizes", "most records of a transaction, by commas; default: "+strings.Join(sizes, ","))
-		list(&o.latencyPoints, "latency", "times of transactions, in ms, by commas, at which latency is measured as well, at\n"+
-			"-rate and the default size; none: nowhere; default: "+strings.Join(latencyPoints, ","))
+		list(&o.latencyPoints, "latency", "times of transactions, in ms, by commas, at which latency is measured, too,\n"+
+			"at -rate and the largest size; none: nowhere; default: "+strings.Join(latencyPoints, ","))
 	}
 	if s.plan == nil || s.name == transactionsScenario {
 		set.IntVar(&o.rate, "rate", o.rate, "events a second")

@@ -104,8 +104,8 @@ func find(name string) *scenario {
 	return nil
 }
 
-// principals has a point for each number of keys; of the largest another one with a draw that has no skew, of which next
-// to no key is warm.
+// principals has a point for each number of keys; of the largest another one with a draw that has no skew, of which
+// next to no key is warm.
 func principals(o *options) plan {
 	p := plan{parameter: &report.Axis{Name: "principals"}, relative: "100,000 principals"}
 	counts := must(o.points)

@@ -15,8 +15,8 @@ import (
 	"tocsin/bench/throughput"
 )
 
-// sweep measures the points of a plan in turn, as often as there are rounds. What it gives holds what was measured until
-// an error, too.
+// sweep measures the points of a plan in turn, as often as there are rounds. What it gives holds what was measured
+// until an error, too.
 func (o *options) sweep(ctx context.Context, cluster *run.Cluster, name string, p plan) (*report.Result, error) {
 	r := o.newResult(name, map[string]int{"records": o.records, "before": o.before, "warm": o.warm, "workers": o.workers})
 	for key, v := range p.settings {
@@ -37,6 +37,9 @@ func (o *options) sweep(ctx context.Context, cluster *run.Cluster, name string, 
 	defer t.delete(ctx)
 	if o.bare {
 		p.points = append(p.points, barePoints(p.points)...)
+	}
+	if err := t.fill(ctx, p.points); err != nil {
+		return r, err
 	}
 	if err := t.warmUp(ctx, p.points[0]); err != nil {
 		return r, fmt.Errorf("warm up: %w", err)
@@ -62,7 +65,9 @@ func (o *options) sweep(ctx context.Context, cluster *run.Cluster, name string, 
 	return r, nil
 }
 
-func relativeRate(to string) string { return "rate to that of " + to }
+// Names of the metrics that put points in relation. The time to the first commit is left out of the rate: it is the
+// same for all of them, and so would make them alike.
+func relativeRate(to string) string { return throughput.SteadyRate + " to that of " + to }
 func relativeCPU(to string) string  { return "CPU to that of " + to }
 
 // report gives the samples of a round, each in relation to the reference's.
@@ -77,7 +82,7 @@ func (p *plan) report(round int, samples []throughput.Sample) (out []report.Samp
 		pt, s := &p.points[i], &samples[i]
 		values := s.Values()
 		if reference != nil && p.relative != "" && !pt.bare {
-			values[relativeRate(p.relative)] = s.Rate() / reference.Rate()
+			values[relativeRate(p.relative)] = s.Steady() / reference.Steady()
 			values[relativeCPU(p.relative)] = s.CPUPerMillion() / reference.CPUPerMillion()
 		}
 		out = append(out, report.Sample{Kind: pt.kind, Round: round, At: pt.at, Values: values})
@@ -137,6 +142,20 @@ func (t *topics) whole(ctx context.Context, in input) (*throughput.Input, error)
 	}
 	t.filled[in] = filled // also when it fails: it is to be deleted
 	return filled, filled.Fill(ctx, filled.Stream.Records())
+}
+
+// fill makes the topics of all points, before any of them is measured: writing them must not stand between two runs
+// that are compared. Those of runs that begin with state come later.
+func (t *topics) fill(ctx context.Context, points []point) error {
+	for i := range points {
+		if t.before > 0 {
+			break
+		}
+		if _, err := t.whole(ctx, points[i].input); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *topics) delete(ctx context.Context) {

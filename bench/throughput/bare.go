@@ -51,7 +51,6 @@ func bareSession(ctx context.Context, s *Settings, verifier *verify.Verifier, i 
 		if err := cl.Begin(); err != nil {
 			return fmt.Errorf("bare session %d: begin: %w", i, err)
 		}
-		// One transaction for what comes within 100 ms.
 		for end := time.Now().Add(s.CloseAfter); ; {
 			if err := fetches.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 				return fmt.Errorf("bare session %d: %w", i, err)

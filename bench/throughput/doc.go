@@ -3,5 +3,6 @@
 // consumes, decodes, verifies and commits and does nothing else, or by the Kafka Streams program of bench/peers.
 //
 // A program that measures must call [Child] before anything else, for it starts itself once more as the process to be
-// measured. [Fill] makes the topic, [Measure] a [Sample]; [Metrics] and [Sample.Values] are what is reported of it.
+// measured. [Input.Fill] makes the topic, [Measure] a [Sample]; [Metrics] and [Sample.Values] are what is reported of
+// it.
 package throughput

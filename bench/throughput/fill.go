@@ -18,13 +18,13 @@ type Input struct {
 	Stream     *generate.Generator
 	Partitions int
 	Ticks      bool      // end every partition with a closing tick, behind the last record
-	Progress   io.Writer // is shown how far it is
+	Progress   io.Writer // is told how far it is
 
 	from int
 	next []int64
 }
 
-// Fill writes the next records of the stream up to record to, which the topic is made for at the first call.
+// Fill writes the next records of the stream, up to record to. The first call makes the topic.
 func (in *Input) Fill(ctx context.Context, to int) error {
 	kafka := run.Reach(in.Brokers)
 	if in.next == nil {

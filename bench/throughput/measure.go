@@ -63,12 +63,9 @@ func Measure(ctx context.Context, s Settings, bin string, stall time.Duration) (
 
 // extent counts the events that are to be measured and those that were committed before.
 func (s *Settings) extent(ctx context.Context, adm *kadm.Client, out *Sample) (done int64, err error) {
-	ends, err := adm.ListEndOffsets(ctx, s.Input)
-	if err == nil {
-		err = ends.Error()
-	}
+	ends, err := endOffsets(ctx, adm, s.Input)
 	if err != nil {
-		return 0, fmt.Errorf("end offsets of %s: %w", s.Input, err)
+		return 0, err
 	}
 	ends.Each(func(o kadm.ListedOffset) { out.Events += o.Offset })
 	if done, err = s.committed(ctx, adm); err != nil {
@@ -78,6 +75,23 @@ func (s *Settings) extent(ctx context.Context, adm *kadm.Client, out *Sample) (d
 		return done, fmt.Errorf("%s: all %d records are committed already: there is nothing to measure", s.Input, done)
 	}
 	return done, nil
+}
+
+// endOffsets asks more than once: a broker that is short of time may lose the lead of its own partitions for a moment.
+func endOffsets(ctx context.Context, adm *kadm.Client, topic string) (kadm.ListedOffsets, error) {
+	const tries, pause = 20, time.Second
+	for i := 1; ; i++ {
+		ends, err := adm.ListEndOffsets(ctx, topic)
+		if err == nil {
+			err = ends.Error()
+		}
+		switch {
+		case err == nil:
+			return ends, nil
+		case i == tries || !run.Pause(ctx, pause):
+			return nil, fmt.Errorf("end offsets of %s: %w", topic, err)
+		}
+	}
 }
 
 // committed is the number of events that the group has committed.

@@ -10,10 +10,11 @@ type metric struct {
 
 // Names of metrics.
 const (
-	CPU      = "CPU"
-	Rate     = "rate"
-	WarmRate = "warm rate"
-	PeakRSS  = "peak RSS"
+	CPU        = "CPU"
+	Rate       = "rate"
+	SteadyRate = "steady rate"
+	WarmRate   = "warm rate"
+	PeakRSS    = "peak RSS"
 )
 
 func metrics() []metric {
@@ -30,7 +31,7 @@ func metrics() []metric {
 		{lower(CPU, "s/million"), (*Sample).CPUPerMillion},
 		{lower("warm CPU", "s/million"), (*Sample).warmCPUPerMillion},
 		{higher(Rate), (*Sample).Rate},
-		{higher("steady rate"), (*Sample).steady},
+		{higher(SteadyRate), (*Sample).Steady},
 		{higher(WarmRate), (*Sample).Warm},
 		{lower("broker CPU", "s/million"), (*Sample).brokerPerMillion},
 		{report.Metric{Name: PeakRSS, Unit: "MiB", Better: report.Lower}, (*Sample).Megabytes},

@@ -27,8 +27,8 @@ type Sample struct {
 // Rate is events a second over the whole run.
 func (s *Sample) Rate() float64 { return float64(s.Events) / s.Total.Seconds() }
 
-// steady is the rate after the first commit seen; of a run that was over by then, the whole rate.
-func (s *Sample) steady() float64 {
+// Steady is the rate after the first commit seen; of a run that was over by then, the whole rate.
+func (s *Sample) Steady() float64 {
 	if s.Early == s.Events {
 		return s.Rate()
 	}

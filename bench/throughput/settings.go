@@ -3,7 +3,6 @@ package throughput
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"time"
@@ -54,6 +53,7 @@ func (s *Settings) makeTopics(ctx context.Context, adm *kadm.Client) error {
 	return s.Processor().MakeTopics(ctx, adm, roles...)
 }
 
+// childEnv tells a program that it is the process to be measured, and what it has to do.
 const childEnv = "TOCSIN_LOAD_CHILD"
 
 // command is the process to be measured.
@@ -77,16 +77,9 @@ func IsChild() bool { return os.Getenv(childEnv) != "" }
 // Child runs what is to be measured until ctx ends, where the environment says that this process is it; else it says
 // false.
 func Child(ctx context.Context) (bool, error) {
-	if !IsChild() {
-		return false, nil
-	}
 	var s Settings
-	if err := json.Unmarshal([]byte(os.Getenv(childEnv)), &s); err != nil {
-		return true, fmt.Errorf("settings: %w", err)
-	}
-	// What tells this program what it is, is no setting of the processor.
-	if err := os.Unsetenv(childEnv); err != nil {
-		return true, err
+	if is, err := run.ChildSettings(childEnv, &s); !is || err != nil {
+		return is, err
 	}
 	if s.Kind == Bare {
 		return true, bare(ctx, &s)

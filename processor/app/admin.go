@@ -17,6 +17,7 @@ import (
 
 	"tocsin/processor"
 	"tocsin/processor/ingest"
+	"tocsin/processor/live"
 	"tocsin/processor/sink"
 	"tocsin/topics/readlog"
 )
@@ -33,6 +34,7 @@ type admin struct {
 	registry  *prometheus.Registry
 	processor func() processor.Health // nil: not this process's role
 	sink      func() sink.Health
+	live      func() live.Health
 	// lag asks the cluster how far the group is behind; for partitions of which the processor does not know yet, since
 	// they have had no record.
 	lag func(context.Context) (map[int32]int64, error)
@@ -45,6 +47,7 @@ type condition struct {
 	Missing   []string          `json:"missing,omitempty"`
 	Processor *processor.Health `json:"processor,omitempty"`
 	Sink      *sink.Health      `json:"sink,omitempty"`
+	Live      *live.Health      `json:"live,omitempty"` // the numbers in Redis: nothing else depends on them
 }
 
 // status is a condition in one word.
@@ -61,6 +64,8 @@ func (c *condition) status() status {
 	case !c.OK:
 		return statusFailing
 	case c.Processor != nil && len(c.Processor.Warnings) > 0:
+		return statusWarning
+	case c.Live != nil && !c.Live.OK:
 		return statusWarning
 	}
 	return statusOK
@@ -133,6 +138,10 @@ func (a *admin) ask() condition {
 	if a.sink != nil {
 		h := a.sink()
 		c.Sink = &h
+	}
+	if a.live != nil {
+		h := a.live()
+		c.Live = &h
 	}
 	return c
 }

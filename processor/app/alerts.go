@@ -15,14 +15,8 @@ type StoredAlert = sink.Stored
 // GroupText puts the values an alert is about in one text.
 func GroupText(a topics.Alert) string { return groupText(a.Group) }
 
-// Outcomes are the names of verification outcomes.
-func Outcomes() []string {
-	var names []string
-	for o := range topics.NumOutcomes {
-		names = append(names, o.String())
-	}
-	return names
-}
+// AlertSchema is the JSON Schema of an alert.
+func AlertSchema() string { return topics.AlertJSONSchema() }
 
 // AlertFilter narrows a list of alerts. Zero fields narrow nothing.
 type AlertFilter struct {
@@ -79,11 +73,16 @@ func Alert(ctx context.Context, c *Config, organization, id string) (d *sink.Det
 	return d, err
 }
 
-func withQueries(ctx context.Context, c *Config, do func(*sink.Queries) error) error {
+func withQueries(ctx context.Context, c *Config, do func(*sink.Queries) error) (err error) {
 	if !c.Postgres.URL.Set() {
 		return Usagef("postgres.url is not set: set TOCSIN_POSTGRES__URL or postgres.url_file (`tocsin run --embedded`" +
 			" writes a configuration file for its own database: see what it says at its start)")
 	}
+	c, giveBack, err := c.borrowDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, giveBack()) }()
 	pool, err := c.openPool(ctx, 2)
 	if err != nil {
 		return err

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"tocsin/processor"
 	"tocsin/processor/detect"
 	"tocsin/processor/verify"
 	"tocsin/topics"
@@ -18,6 +17,10 @@ import (
 var (
 	idForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 	topicForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
+
+	// Of SASL's extensions (RFC 7628).
+	extensionName  = regexp.MustCompile(`^[A-Za-z]{1,100}$`)
+	extensionValue = regexp.MustCompile(`^[\x20-\x7e]{1,1000}$`)
 )
 
 // checker collects faults.
@@ -30,8 +33,9 @@ func (c *checker) fail(path, format string, args ...any) {
 	c.errs = append(c.errs, c.l.Fault(path, format, args...))
 }
 
-func (c *checker) oneOf(path, value string, allowed ...string) {
-	if !slices.Contains(allowed, value) {
+// oneOf looks at a setting that takes one of a few words; see choices.
+func (c *checker) oneOf(path, value string) {
+	if allowed := choices()[path]; !slices.Contains(allowed, value) {
 		c.fail(path, "%q is none of: %s", value, strings.Join(allowed, ", "))
 	}
 }
@@ -68,10 +72,12 @@ func (l *Loaded) check() error {
 	c.kafka()
 	c.input()
 	c.limits()
+	c.redis()
+	c.otel()
 	c.rules()
 	c.verify()
-	c.oneOf("log.level", l.Log.Level, "debug", "info", "warn", "error")
-	c.oneOf("log.format", l.Log.Format, "auto", "text", "json")
+	c.oneOf("log.level", l.Log.Level)
+	c.oneOf("log.format", l.Log.Format)
 	if l.HTTP.Listen != "" {
 		if _, port, err := net.SplitHostPort(l.HTTP.Listen); err != nil || !isPort(port) {
 			c.fail("http.listen", "%q is no address: write host:port, like 127.0.0.1:9464, or \"\" for none", l.HTTP.Listen)
@@ -124,33 +130,15 @@ func (c *checker) kafka() {
 			c.fail("kafka.brokers", "%q is no broker address: write host:port, like kafka-1:9092", b)
 		}
 	}
-	c.oneOf("kafka.sasl.mechanism", k.SASL.Mechanism, "none", "plain", "scram-sha-256", "scram-sha-512")
-	if k.SASL.Mechanism != "none" {
-		if k.SASL.Username == "" {
-			c.fail("kafka.sasl.username", "mechanism %s needs one", k.SASL.Mechanism)
-		}
-		if !k.SASL.Password.Set() {
-			c.fail("kafka.sasl.password", "mechanism %s needs one (or kafka.sasl.password_file)", k.SASL.Mechanism)
-		}
-	} else if k.SASL.Username != "" || k.SASL.Password.Set() {
-		c.fail("kafka.sasl.mechanism", "is none although a user name or password is set: write plain, scram-sha-256 or"+
-			" scram-sha-512")
-	}
-	t := k.TLS
-	if (t.CertFile == "") != (t.KeyFile == "") {
-		c.fail("kafka.tls.cert_file", "kafka.tls.cert_file and kafka.tls.key_file belong together: set both or neither")
-	}
-	if !t.Enabled && (t.CAFile != "" || t.CertFile != "" || t.ServerName != "") {
-		c.fail("kafka.tls.enabled", "is false although other settings of kafka.tls are there: set it to true or leave"+
-			" them out")
-	}
+	c.sasl()
+	c.tls("kafka.tls", k.TLS)
 	c.number("kafka.replication_factor", int64(k.ReplicationFactor), 1, 100)
 	c.number("kafka.min_insync_replicas", int64(k.MinInsyncReplicas), 1, 100)
 	if k.MinInsyncReplicas > k.ReplicationFactor {
 		c.fail("kafka.min_insync_replicas", "%d is more than kafka.replication_factor, %d: nothing could be written",
 			k.MinInsyncReplicas, k.ReplicationFactor)
 	}
-	c.oneOf("kafka.compression", k.Compression, processor.Compressions()...)
+	c.oneOf("kafka.compression", k.Compression)
 	c.duration("kafka.session_timeout", k.SessionTimeout, 6*time.Second, 30*time.Minute)
 	c.duration("kafka.heartbeat_interval", k.HeartbeatInterval, 100*time.Millisecond, time.Duration(k.SessionTimeout)/3)
 	c.duration("kafka.transaction_timeout", k.TransactionTimeout, time.Second, 15*time.Minute)
@@ -164,17 +152,54 @@ func (c *checker) kafka() {
 	}
 }
 
+func (c *checker) sasl() {
+	s := c.l.Kafka.SASL
+	named := s.Username != "" || s.Password.Set()
+	token := s.TokenFile != "" || len(s.Extensions) > 0
+	switch s.Mechanism {
+	case mechanismNone:
+		if named || token {
+			c.fail("kafka.sasl.mechanism", "is none although a user name, password or token is set: write plain,"+
+				" scram-sha-256, scram-sha-512 or oauthbearer")
+		}
+	case mechanismBearer:
+		if s.TokenFile == "" {
+			c.fail("kafka.sasl.token_file", "mechanism %s needs one", s.Mechanism)
+		}
+		if named {
+			c.fail("kafka.sasl.username", "mechanism %s takes a token, neither user name nor password", s.Mechanism)
+		}
+		for name, value := range s.Extensions {
+			if !extensionName.MatchString(name) || !extensionValue.MatchString(value) || name == "auth" {
+				c.fail("kafka.sasl.extensions", "%q: names are letters, values printable ASCII", name)
+			}
+		}
+	case "plain", "scram-sha-256", "scram-sha-512":
+		if s.Username == "" {
+			c.fail("kafka.sasl.username", "mechanism %s needs one", s.Mechanism)
+		}
+		if !s.Password.Set() {
+			c.fail("kafka.sasl.password", "mechanism %s needs one (or kafka.sasl.password_file)", s.Mechanism)
+		}
+		if token {
+			c.fail("kafka.sasl.token_file", "mechanism %s takes a password, no token", s.Mechanism)
+		}
+	default:
+		c.oneOf("kafka.sasl.mechanism", s.Mechanism)
+	}
+}
+
 func (c *checker) input() {
 	in := c.l.Input
 	if in.Keying == "routed" {
 		c.fail("input.keying", `"routed" is not available in this version: write trusted`)
 	} else {
-		c.oneOf("input.keying", in.Keying, "trusted")
+		c.oneOf("input.keying", in.Keying)
 	}
 	if _, err := topics.ParseKeyTemplate(in.Key); err != nil {
 		c.fail("input.key", "%s", err)
 	}
-	c.oneOf("input.start", in.Start, "earliest", "latest")
+	c.oneOf("input.start", in.Start)
 	c.size("input.max_bytes", in.MaxBytes, kib, 64*mib)
 	c.number("input.max_depth", int64(in.MaxDepth), 1, 10_000)
 }
@@ -192,7 +217,7 @@ func (c *checker) limits() {
 	c.number("processor.restores", int64(p.Restores), 1, 100)
 	c.duration("processor.restore_stall", p.RestoreStall, time.Second, day)
 	c.duration("processor.watch_interval", p.WatchInterval, time.Second, day)
-	c.oneOf("processor.standby", p.Standby, "none", "all")
+	c.oneOf("processor.standby", p.Standby)
 	c.size("state.cache_bytes", s.CacheBytes, mib, 64*gib)
 	c.size("state.memtable_bytes", s.MemTableBytes, mib, gib)
 	c.duration("state.flush_interval", s.FlushInterval, time.Second, day)
@@ -214,7 +239,7 @@ func (c *checker) rules() {
 	c.duration("detection.grace", d.Grace, 0, 31*day)
 	c.duration("detection.future_skew", d.FutureSkew, 0, day)
 	c.duration("detection.max_episode", d.MaxEpisode, time.Minute, 400*day)
-	ids := ruleIDs()
+	ids := RuleIDs()
 	for id := range c.l.Rules {
 		if _, copied := d.Copies[id]; !copied && !slices.Contains(ids, id) {
 			c.fail("rules."+id, "there is no such rule; there are: %s, and those under detection.copies",
@@ -229,19 +254,10 @@ func (c *checker) rules() {
 	}
 }
 
-func ruleIDs() []string {
-	var ids []string
-	for id := range defaultRules(detect.Default()) {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
-}
-
 func (c *checker) verify() {
 	v := c.l.Verify
-	c.oneOf("verify.require", v.Require, "none", "hash", "signature")
-	c.oneOf("verify.unverifiable", v.Unverifiable, "quarantine", "count")
+	c.oneOf("verify.require", v.Require)
+	c.oneOf("verify.unverifiable", v.Unverifiable)
 	if n := len(v.HMACSecret.Reveal()); n > 0 && n < verify.MinSecret {
 		c.fail("verify.hmac_secret", "has %d bytes, at least %d are needed", n, verify.MinSecret)
 	}

@@ -6,7 +6,9 @@ import (
 	"tocsin/processor"
 	"tocsin/processor/app/settings"
 	"tocsin/processor/detect"
+	"tocsin/processor/live"
 	"tocsin/processor/sink"
+	"tocsin/processor/telemetry"
 	"tocsin/state"
 	"tocsin/topics"
 )
@@ -25,6 +27,8 @@ type Config struct {
 	Organizations map[string]OrganizationConfig `yaml:"organizations"`
 	Postgres      PostgresConfig                `yaml:"postgres"`
 	Sink          SinkConfig                    `yaml:"sink"`
+	Redis         RedisConfig                   `yaml:"redis"`
+	Otel          OtelConfig                    `yaml:"otel"`
 	HTTP          HTTPConfig                    `yaml:"http"`
 	Log           LogConfig                     `yaml:"log"`
 	Embedded      EmbeddedConfig                `yaml:"embedded"`
@@ -52,7 +56,7 @@ type KafkaConfig struct {
 	TransactionWatchdog Duration   `yaml:"transaction_watchdog"`
 }
 
-// TLSConfig encrypts the connections to Kafka.
+// TLSConfig encrypts connections.
 type TLSConfig struct {
 	Enabled    bool   `yaml:"enabled"`
 	CAFile     string `yaml:"ca_file"`
@@ -63,10 +67,12 @@ type TLSConfig struct {
 
 // SASLConfig is how the process says to Kafka who it is.
 type SASLConfig struct {
-	Mechanism    string          `yaml:"mechanism"` // none, plain, scram-sha-256, scram-sha-512
-	Username     string          `yaml:"username"`
-	Password     settings.Secret `yaml:"password"`
-	PasswordFile string          `yaml:"password_file"`
+	Mechanism    string            `yaml:"mechanism"` // none, plain, scram-sha-256, scram-sha-512, oauthbearer
+	Username     string            `yaml:"username"`
+	Password     settings.Secret   `yaml:"password"`
+	PasswordFile string            `yaml:"password_file"`
+	TokenFile    string            `yaml:"token_file"` // of oauthbearer; read again whenever a token is needed
+	Extensions   map[string]string `yaml:"extensions"` // of oauthbearer (KIP-342)
 }
 
 // TopicsConfig names the topics that others see. Internal ones are named after the application id.
@@ -189,6 +195,43 @@ type SinkConfig struct {
 	Connections      int      `yaml:"connections"`
 }
 
+// RedisConfig is where live numbers are kept for dashboards.
+type RedisConfig struct {
+	Address      string          `yaml:"address"` // empty: no live numbers
+	Username     string          `yaml:"username"`
+	Password     settings.Secret `yaml:"password"`
+	PasswordFile string          `yaml:"password_file"`
+	Database     int             `yaml:"database"`
+	TLS          TLSConfig       `yaml:"tls"`
+	Prefix       string          `yaml:"prefix"` // of all keys
+	KeepMinutes  Duration        `yaml:"keep_minutes"`
+	KeepHours    Duration        `yaml:"keep_hours"`
+	Interval     Duration        `yaml:"interval"` // at which a process tells how it fares
+}
+
+// OtelConfig is where traces are sent to.
+type OtelConfig struct {
+	Endpoint       string          `yaml:"endpoint"`        // base URL of a collector; empty: no traces
+	TracesEndpoint string          `yaml:"traces_endpoint"` // URL for traces, as it is; empty: made from Endpoint
+	Protocol       string          `yaml:"protocol"`
+	Headers        settings.Secret `yaml:"headers"` // name=value, separated by commas
+	HeadersFile    string          `yaml:"headers_file"`
+	APIKey         settings.Secret `yaml:"api_key"` // sent as Authorization: Bearer
+	APIKeyFile     string          `yaml:"api_key_file"`
+	AuthHeader     settings.Secret `yaml:"auth_header"` // Name: value
+	AuthHeaderFile string          `yaml:"auth_header_file"`
+	TLS            OtelTLSConfig   `yaml:"tls"`
+	ServiceName    string          `yaml:"service_name"`
+	Disabled       bool            `yaml:"disabled"`
+}
+
+// OtelTLSConfig is for an https endpoint.
+type OtelTLSConfig struct {
+	CAFile   string `yaml:"ca_file"`
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+}
+
 // HTTPConfig is the admin server.
 type HTTPConfig struct {
 	Listen string `yaml:"listen"` // empty: none
@@ -206,6 +249,7 @@ type EmbeddedConfig struct {
 	KafkaPort    int    `yaml:"kafka_port"`
 	PostgresPort int    `yaml:"postgres_port"`
 	Partitions   int    `yaml:"partitions"`
+	OnDemand     bool   `yaml:"on_demand"` // start them for a command that reads, if they do not run
 }
 
 type (
@@ -221,7 +265,7 @@ func Default() Config {
 	return Config{
 		App: AppConfig{ID: "tocsin", DataDir: "data"},
 		Kafka: KafkaConfig{
-			SASL:              SASLConfig{Mechanism: "none"},
+			SASL:              SASLConfig{Mechanism: mechanismNone},
 			ReplicationFactor: 3, MinInsyncReplicas: 2, Compression: processor.DefaultCompression,
 			SessionTimeout:      Duration(processor.DefaultSession),
 			HeartbeatInterval:   Duration(processor.DefaultHeartbeat),
@@ -268,6 +312,12 @@ func Default() Config {
 			EvidenceInterval: Duration(sink.DefaultEvidenceEvery),
 			Connections:      4,
 		},
+		Redis: RedisConfig{
+			Prefix:      live.DefaultPrefix,
+			KeepMinutes: Duration(live.DefaultKeepMinutes), KeepHours: Duration(live.DefaultKeepHours),
+			Interval: Duration(live.DefaultEvery),
+		},
+		Otel:     OtelConfig{Protocol: telemetry.ProtocolHTTP, ServiceName: "tocsin"},
 		HTTP:     HTTPConfig{Listen: "127.0.0.1:9464"},
 		Log:      LogConfig{Level: "info", Format: "auto"},
 		Embedded: EmbeddedConfig{KafkaPort: 9092, PostgresPort: 0, Partitions: 4},

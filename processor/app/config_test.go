@@ -52,10 +52,7 @@ func TestExampleHoldsEverySettingAtItsDefault(t *testing.T) {
 
 // TestExamplesInTheExample loads the lines that are no defaults, among them every setting of an organisation.
 func TestExamplesInTheExample(t *testing.T) {
-	text := strings.Replace(exampleFile(t), "\norganizations: {}\n", "\n", 1)
-	text = strings.Replace(text, "\n  sources: {}\n", "\n", 1)
-	text = regexp.MustCompile(`(?m)^( *)#: `).ReplaceAllString(text, "$1")
-	l, err := loadText(t, text, LoadInput{})
+	l, err := loadText(t, withExamples(t), LoadInput{})
 	require.NoError(t, err)
 	have := map[string]bool{}
 	for _, s := range l.List() {

@@ -116,3 +116,6 @@ func (c *Config) processorTopics() processor.Topics {
 
 // sinkGroup is the consumer group of the sinks. The processor's is the application id itself.
 func (c *Config) sinkGroup() string { return c.App.ID + "-sink" }
+
+// countersGroup is that of the processes that count alerts in Redis.
+func (c *Config) countersGroup() string { return c.App.ID + "-counters" }

@@ -5,186 +5,165 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
+	"tocsin/processor/app/hospital"
 	"tocsin/processor/app/settings"
 	"tocsin/processor/sink"
 )
 
 // DemoOptions of [Demo].
 type DemoOptions struct {
-	Dir string // keeps what the demo makes; empty: a temporary folder, removed at the end
-	Log *slog.Logger
-	Now func() time.Time
-	// Say is told each step.
-	Say func(format string, args ...any)
+	Dir  string        // keeps what the demo makes; empty: see [Demo]
+	Seed uint64        // of the day
+	Pace time.Duration // how long the day takes; 0: as fast as it goes
+	Keep bool          // stay up when the day is over, until the context ends
+	Log  *slog.Logger
+	Now  func() time.Time
+	View DemoView
 }
 
-// DemoAlert is an alert as it stands in the database, and whether it was to be expected.
-type DemoAlert struct {
-	sink.Stored
-	Group    string // its group values in one text
-	Expected bool
+// DemoView is told what happens, by one goroutine.
+type DemoView interface {
+	// Starting: broker, database, processor and sink are being started.
+	Starting(dir string)
+	// Playing: the day begins.
+	Playing(d *hospital.Day)
+	// Clock says how far the day has come.
+	Clock(at time.Time, records, of int)
+	// Found: an alert has come into the database.
+	Found(a StoredAlert)
+	// Over: the day is over, and the alerts have been compared.
+	Over(r *DemoReport) error
+	// Up: the services stay until the context ends.
+	Up(r *DemoReport, s Started)
 }
-
-// DemoReport is what came of it.
-type DemoReport struct {
-	Alerts  []DemoAlert
-	Missing []string // planted attacks without alert
-	Ingest  *IngestReport
-	Took    time.Duration
-}
-
-// OK says whether every planted attack raised its alert and nothing else raised one.
-func (r *DemoReport) OK() bool {
-	return len(r.Missing) == 0 && !slices.ContainsFunc(r.Alerts, func(a DemoAlert) bool { return !a.Expected })
-}
-
-// demoSecret signs the demo's events. It protects nothing.
-const demoSecret = "the demo's secret is no secret at all" //nolint:gosec // it says so itself
 
 // demoPatience bounds each wait of the demo.
-const demoPatience = 40 * time.Second
+const demoPatience = 3 * time.Minute
 
-// Demo starts everything in one process, plays a day of events with planted attacks, and reads the alerts from the
-// database.
-func Demo(ctx context.Context, o DemoOptions) (report *DemoReport, err error) {
-	began := o.Now()
-	dir := o.Dir
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "tocsin-demo-"); err != nil {
-			return nil, fmt.Errorf("demo: %w", err)
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-		// The database server may run as another user, who must get through.
-		if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // passing through shows nothing
-			return nil, fmt.Errorf("demo: %w", err)
-		}
+// Demo starts everything in one process, plays a day of a hospital network (see package hospital), and compares the
+// alerts in the database with what was planted. It returns [ErrFindings] when they differ.
+//
+// Everything it makes stays in its folder, so that other commands can look at it. Without one named that is data/demo,
+// or a new temporary folder where the database server's user cannot reach that. A folder of a former demo is emptied
+// first; one that holds anything else is refused.
+func Demo(ctx context.Context, o DemoOptions) (err error) {
+	dir, err := openDemoFolder(o.Dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.close()) }()
+	secret, err := dir.secret()
+	if err != nil {
+		return err
+	}
+	o.View.Starting(dir.path)
+	d, err := hospital.New(o.Seed, secret)
+	if err != nil {
+		return err
+	}
+	if err := dir.settings(d); err != nil {
+		return err
 	}
 	cfg, err := demoConfig(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	started, ended := make(chan struct{}), make(chan error, 1)
-	o.Say("starting broker, database, processor and sink in %s", dir)
+	started, ended := make(chan Started, 1), make(chan error, 1)
 	go func() {
 		ended <- Run(running, Options{
 			Config: cfg, Roles: Roles{Processor: true, Sink: true}, Embedded: true, Log: o.Log, Now: o.Now,
-			Started: func(Started) { close(started) },
+			Started: func(s Started) { started <- s },
 		})
 	}()
+	var s Started
 	select {
-	case <-started:
+	case s = <-started:
 	case err := <-ended:
-		return nil, err
+		if err == nil { // it was interrupted while it started
+			err = ctx.Err()
+		}
+		return err
 	}
-	report, err = playDemo(ctx, cfg, o)
+	// The day ends early when the services do.
+	playing, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	served := make(chan error, 1)
+	go func() {
+		err := <-ended
+		cancel(errors.New("the services have ended by themselves"))
+		served <- err
+	}()
+	err = o.play(playing, cfg, d, s)
 	stop()
-	if endErr := <-ended; err == nil {
-		err = endErr
-	}
-	if report != nil {
-		report.Took = o.Now().Sub(began)
-	}
-	return report, err
+	return errors.Join(err, <-served)
 }
 
-// demoConfig is the default configuration, whatever the user's is, but for what the demo needs.
-func demoConfig(dir string) (*Loaded, error) {
-	set := func(path, value string) settings.Flag { return settings.Flag{Name: "demo", Path: path, Value: value} }
-	cfg, err := Load(LoadInput{NoFile: true, Flags: []settings.Flag{
-		set("app.data_dir", dir), set("app.instance", "demo"), set("http.listen", ""), set("embedded.kafka_port", "0"),
-		set("rules.bulk-operation.except", "svc-*"),
+// play is the demo once everything runs.
+func (o *DemoOptions) play(ctx context.Context, cfg *Loaded, d *hospital.Day, s Started) error {
+	if err := waitForGroup(ctx, cfg, o.Now); err != nil {
+		return err
+	}
+	pool, err := cfg.openPool(ctx, 2)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	r := &DemoReport{
+		Day: d, Dir: cfg.App.DataDir, Client: s.Client, queries: sink.NewQueries(pool), seen: map[string]bool{},
+	}
+	o.View.Playing(d)
+	if err := r.run(ctx, cfg, o); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		return err
+	}
+	if err := o.View.Over(r); err != nil {
+		return err
+	}
+	if o.Keep {
+		o.View.Up(r, s)
+		<-ctx.Done()
+		if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+			return cause
+		}
+	}
+	if !r.OK() {
+		return ErrFindings
+	}
+	return nil
+}
+
+// demoConfig is what the demo's file says, whatever the user's own configuration is.
+func demoConfig(dir *demoFolder) (*Loaded, error) {
+	cfg, err := Load(LoadInput{File: dir.file(demoSettings), Flags: []settings.Flag{
+		{Name: "demo", Path: "app.instance", Value: "demo"}, {Name: "demo", Path: "embedded.kafka_port", Value: "0"},
+		{Name: "demo", Path: "http.listen", Value: "127.0.0.1:0"},
 	}})
 	if err != nil {
 		return nil, err
 	}
-	cfg.Verify.HMACSecret = settings.NewSecret(demoSecret)
 	cfg.Notes = nil
 	return cfg, nil
 }
 
-func playDemo(ctx context.Context, cfg *Loaded, o DemoOptions) (*DemoReport, error) {
-	if err := waitForGroup(ctx, cfg, o); err != nil {
-		return nil, err
-	}
-	events := demoEvents()
-	o.Say("playing a day of %d events with %d planted attacks", strings.Count(events, "\n"), len(demoExpected()))
-	r := &DemoReport{}
-	var err error
-	r.Ingest, err = Ingest(ctx, cfg, IngestOptions{
-		Paths: []string{"-"}, Stdin: strings.NewReader(events), Format: "jsonl", FileOrder: true, Historic: true, Sign: true,
-		Wait: demoPatience, Now: o.Now,
-	})
-	if err != nil {
-		return r, err
-	}
-	if r.Ingest.Verdicts == nil {
-		return r, fmt.Errorf("the verdicts are not known: %s", r.Ingest.Unknown)
-	}
-	o.Say("waiting for the alerts in the database")
-	return r, r.collect(ctx, cfg)
-}
-
 // waitForGroup returns when the processor has joined its group.
-func waitForGroup(ctx context.Context, cfg *Loaded, o DemoOptions) error {
+func waitForGroup(ctx context.Context, cfg *Loaded, now func() time.Time) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, demoPatience,
 		fmt.Errorf("the processor did not start within %s", demoPatience))
 	defer cancel()
 	for {
-		if w, _ := watchVerdicts(ctx, cfg, IngestOptions{Wait: demoPatience, Now: o.Now}); w != nil {
+		if w, _ := watchVerdicts(ctx, cfg, IngestOptions{Wait: demoPatience, Now: now}); w != nil {
 			return nil
 		}
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
-	}
-}
-
-// collect reads the alerts until they are the expected ones and closed, or time is up.
-func (r *DemoReport) collect(ctx context.Context, cfg *Loaded) error {
-	waiting, cancel := context.WithTimeout(ctx, demoPatience)
-	defer cancel()
-	for {
-		r.Alerts, r.Missing = nil, nil
-		open := false
-		err := Alerts(ctx, &cfg.Config, AlertFilter{}, func(a sink.Stored) error {
-			open = open || a.State == "open"
-			r.Alerts = append(r.Alerts, DemoAlert{Stored: a, Group: groupText(a.Alert.Group)})
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		r.compare()
-		if len(r.Missing) == 0 && !open {
-			return nil
-		}
-		if pause(waiting, 200*time.Millisecond) != nil {
-			return ctx.Err() // what is missing stays missing: the report says so
-		}
-	}
-}
-
-func (r *DemoReport) compare() {
-	expected := demoExpected()
-	for i := range r.Alerts {
-		a := &r.Alerts[i]
-		at := slices.IndexFunc(expected, func(e demoAlert) bool {
-			return e.Rule == a.Rule.ID && e.Organization == a.Organization && a.Group == e.Group
-		})
-		if at >= 0 {
-			a.Expected = true
-			expected = slices.Delete(expected, at, at+1)
-		}
-	}
-	for _, e := range expected {
-		r.Missing = append(r.Missing, fmt.Sprintf("%s of %s in %s", e.Rule, e.Group, e.Organization))
 	}
 }
 

@@ -92,21 +92,35 @@ func startEmbedded(
 // clientFile is the configuration with which other commands find the embedded services.
 const clientFile = "client.yaml"
 
-// writeClientFile writes it. It holds a password: nobody else may read it.
-func (c *Config) writeClientFile(dir string) error {
-	dataDir, err := filepath.Abs(c.App.DataDir)
+// writeClientFile writes it: what the user's own file says, rules and organisations among it, and where the services
+// are. It holds a password: nobody else may read it.
+func (l *Loaded) writeClientFile(dir string) error {
+	dataDir, err := filepath.Abs(l.App.DataDir)
 	if err != nil {
 		return err
 	}
-	text, err := yaml.Marshal(map[string]any{
-		"app":   map[string]any{"id": c.App.ID, "data_dir": dataDir},
-		"kafka": map[string]any{"brokers": c.Kafka.Brokers, "replication_factor": 1, "min_insync_replicas": 1},
+	all := map[string]any{}
+	if l.File != "" {
+		text, err := os.ReadFile(l.File)
+		if err == nil {
+			err = yaml.Unmarshal(text, &all)
+		}
+		if err != nil {
+			return fmt.Errorf("read configuration: %w", err)
+		}
+	}
+	overlay(all, map[string]any{
+		"app":   map[string]any{"id": l.App.ID, "data_dir": dataDir},
+		"kafka": map[string]any{"brokers": l.Kafka.Brokers, "replication_factor": 1, "min_insync_replicas": 1},
 		"topics": map[string]any{
-			"input": c.Topics.Input, "alerts": c.Topics.Alerts, "deadletter": c.Topics.DeadLetter,
+			"input": l.Topics.Input, "alerts": l.Topics.Alerts, "deadletter": l.Topics.DeadLetter,
 		},
 		"input":    map[string]any{"ticks": true, "trust_create_time": true},
-		"postgres": map[string]any{"url": c.Postgres.URL.Reveal(), "admin_url": c.Postgres.AdminURL.Reveal()},
+		"http":     map[string]any{"listen": l.HTTP.Listen}, // for `tocsin health`
+		"postgres": map[string]any{"url": l.Postgres.URL.Reveal(), "admin_url": l.Postgres.AdminURL.Reveal()},
+		"embedded": map[string]any{"dir": dir, "on_demand": true},
 	})
+	text, err := yaml.Marshal(all)
 	if err != nil {
 		return err
 	}
@@ -115,6 +129,19 @@ func (c *Config) writeClientFile(dir string) error {
 		return fmt.Errorf("write the configuration for other commands: %w", err)
 	}
 	return nil
+}
+
+// overlay lays one tree of sections over another.
+func overlay(base, over map[string]any) {
+	for k, v := range over {
+		if section, ok := v.(map[string]any); ok {
+			if below, ok := base[k].(map[string]any); ok {
+				overlay(below, section)
+				continue
+			}
+		}
+		base[k] = v
+	}
 }
 
 // embed sets what embedded services need: one replica, and record times and ticks by producers, so that history can be

@@ -37,7 +37,8 @@ type IngestReport struct {
 
 // Ingest writes events from files to the input topic and, if asked to, waits for the processor's verdicts on them. With
 // an error the report, if there is one, says how far it came.
-func Ingest(ctx context.Context, cfg *Loaded, o IngestOptions) (*IngestReport, error) {
+func Ingest(ctx context.Context, cfg *Loaded, o IngestOptions) (_ *IngestReport, err error) {
+	defer func() { err = cfg.named(ctx, err, topics.DutyIngest, topics.DutyVerdicts) }()
 	files, err := ingest.List(o.Paths)
 	if err != nil {
 		return nil, Usage(err)
@@ -92,7 +93,7 @@ func Ingest(ctx context.Context, cfg *Loaded, o IngestOptions) (*IngestReport, e
 		if ctx.Err() != nil {
 			return report, ctx.Err()
 		}
-		report.Unknown = err.Error()
+		report.Unknown = cfg.named(ctx, err, topics.DutyVerdicts).Error()
 		return report, nil
 	}
 	report.Verdicts, err = watch.Read(ctx, res.Written)
@@ -121,12 +122,13 @@ func watchVerdicts(ctx context.Context, cfg *Loaded, o IngestOptions) (*ingest.W
 		},
 	})
 	if err != nil {
+		err = cfg.named(ctx, err, topics.DutyVerdicts)
 		return nil, fmt.Sprintf("the processor's topics cannot be read: %v", err)
 	}
 	running, err := w.Running(ctx)
 	switch {
 	case err != nil:
-		return nil, err.Error()
+		return nil, cfg.named(ctx, err, topics.DutyVerdicts).Error()
 	case !running:
 		return nil, fmt.Sprintf("no processor runs: group %s has no members", cfg.App.ID)
 	}

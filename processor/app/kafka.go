@@ -1,10 +1,7 @@
 package app
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"os"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -19,11 +16,14 @@ func (c *Config) KafkaOptions() ([]kgo.Opt, error) {
 	}
 	opts := []kgo.Opt{kgo.SeedBrokers(c.Kafka.Brokers...), kgo.ClientID(c.App.ID)}
 	if c.Kafka.TLS.Enabled {
-		t, err := c.Kafka.TLS.config()
+		t, err := c.Kafka.TLS.config("kafka.tls")
 		if err != nil {
 			return nil, err
 		}
 		opts = append(opts, kgo.DialTLSConfig(t))
+	}
+	if err := c.checkToken(); err != nil {
+		return nil, err
 	}
 	user, password := c.Kafka.SASL.Username, c.Kafka.SASL.Password.Reveal()
 	switch c.Kafka.SASL.Mechanism {
@@ -33,30 +33,25 @@ func (c *Config) KafkaOptions() ([]kgo.Opt, error) {
 		opts = append(opts, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha256Mechanism()))
 	case "scram-sha-512":
 		opts = append(opts, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha512Mechanism()))
+	case mechanismBearer:
+		opts = append(opts, kgo.SASL(newBearer(c.Kafka.SASL.TokenFile, c.Kafka.SASL.Extensions)))
 	}
 	return opts, nil
 }
 
-func (t TLSConfig) config() (*tls.Config, error) {
-	out := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("kafka.tls.ca_file: %w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("kafka.tls.ca_file: %s holds no certificate in PEM form", t.CAFile)
-		}
+// Two of the values of kafka.sasl.mechanism.
+const (
+	mechanismNone   = "none"
+	mechanismBearer = "oauthbearer"
+)
+
+// checkToken reads the token once, so that a file that is not there is found before anything is started.
+func (c *Config) checkToken() error {
+	if c.Kafka.SASL.Mechanism != mechanismBearer {
+		return nil
 	}
-	if t.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("kafka.tls.cert_file: %w", err)
-		}
-		out.Certificates = []tls.Certificate{cert}
-	}
-	return out, nil
+	_, err := readToken(c.Kafka.SASL.TokenFile)
+	return err
 }
 
 // kafkaClient makes a client for one command or role.

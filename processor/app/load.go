@@ -21,10 +21,38 @@ const DefaultFile = "tocsin.yaml"
 var aliases = map[string]string{ //nolint:gosec // names of variables, no secrets
 	"AUDIT_CRYPTO_SECRET": "verify.hmac_secret",
 	"LOG_LEVEL":           "log.level",
+
+	"OTEL_EXPORTER_OTLP_ENDPOINT":                  "otel.endpoint",
+	"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT":           "otel.traces_endpoint",
+	"OTEL_EXPORTER_OTLP_PROTOCOL":                  "otel.protocol",
+	"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL":           "otel.protocol",
+	"OTEL_EXPORTER_OTLP_HEADERS":                   "otel.headers",
+	"OTEL_EXPORTER_OTLP_TRACES_HEADERS":            "otel.headers",
+	"OTEL_EXPORTER_OTLP_CERTIFICATE":               "otel.tls.ca_file",
+	"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE":        "otel.tls.ca_file",
+	"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE":        "otel.tls.cert_file",
+	"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE": "otel.tls.cert_file",
+	"OTEL_EXPORTER_OTLP_CLIENT_KEY":                "otel.tls.key_file",
+	"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY":         "otel.tls.key_file",
+	"OTEL_SERVICE_NAME":                            "otel.service_name",
+	"OTEL_SDK_DISABLED":                            "otel.disabled",
+	"OTLP_ENDPOINT":                                "otel.endpoint",
+	"OTLP_API_KEY":                                 "otel.api_key",
+	"OTLP_AUTH_HEADER":                             "otel.auth_header",
 }
 
-// withoutEffect are variables that are known by name and do nothing yet.
-var withoutEffect = []string{"OTLP_ENDPOINT", "OTLP_API_KEY", "OTLP_AUTH_HEADER"}
+// readByLibrary begins the names of variables that the library of OpenTelemetry reads itself.
+var readByLibrary = []string{
+	"OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER", "OTEL_BSP_", "OTEL_SPAN_", "OTEL_EXPORTER_OTLP_COMPRESSION",
+	"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+}
+
+// withoutEffect says whether a variable is known by name and does nothing.
+func withoutEffect(name string) bool {
+	_, known := aliases[name]
+	return strings.HasPrefix(name, "OTEL_") && !known &&
+		!slices.ContainsFunc(readByLibrary, func(begin string) bool { return strings.HasPrefix(name, begin) })
+}
 
 // Loaded is a configuration and where it came from.
 type Loaded struct {
@@ -84,9 +112,16 @@ func (l *Loaded) note(env []string) {
 		if value == "" {
 			continue
 		}
-		if slices.Contains(withoutEffect, name) || strings.HasPrefix(name, "OTEL_") {
-			add("%s is set and has no effect: this version sends nothing over OTLP", name)
+		if withoutEffect(name) {
+			add("%s is set and has no effect: what is sent over OTLP are traces alone, see otel", name)
 		}
+	}
+	if u := l.Otel.url(); strings.HasPrefix(u, "http://") &&
+		(l.Otel.Headers.Set() || l.Otel.APIKey.Set() || l.Otel.AuthHeader.Set()) {
+		add("otel.endpoint begins with http: the secrets sent with traces cross the network readably")
+	}
+	if l.Redis.Address != "" && l.Redis.Password.Set() && !l.Redis.TLS.Enabled {
+		add("redis.password is set without redis.tls.enabled: the password crosses the network readably")
 	}
 	if !l.Verify.HMACSecret.Set() {
 		add("verify.hmac_secret is not set: signatures cannot be checked, signed events count as hash_only")
@@ -98,8 +133,9 @@ func (l *Loaded) note(env []string) {
 	if l.Kafka.AllowTransaction1 {
 		add("kafka.allow_transaction_v1 is true: on such brokers a delayed message can end up in a later transaction")
 	}
-	if l.Kafka.SASL.Mechanism == "plain" && !l.Kafka.TLS.Enabled {
-		add("kafka.sasl.mechanism is plain without kafka.tls.enabled: the password crosses the network readably")
+	if m := l.Kafka.SASL.Mechanism; !l.Kafka.TLS.Enabled && (m == "plain" || m == mechanismBearer) {
+		secret := map[string]string{"plain": "password", mechanismBearer: "token"}[m]
+		add("kafka.sasl.mechanism is %s without kafka.tls.enabled: the %s crosses the network readably", m, secret)
 	}
 	if l.Kafka.MinInsyncReplicas < 2 {
 		add("kafka.min_insync_replicas is %d: one broker's disk can lose what was acknowledged", l.Kafka.MinInsyncReplicas)

@@ -4,20 +4,20 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
-
 	"tocsin/processor/sink"
 )
 
 // adminURL is the database as a role that may change the schema.
 func (c *Config) adminURL() (string, error) {
-	switch {
-	case c.Postgres.AdminURL.Set():
-		return c.Postgres.AdminURL.Reveal(), nil
-	case c.Postgres.URL.Set():
-		return c.Postgres.URL.Reveal(), nil
+	setting, url := "postgres.admin_url", c.Postgres.AdminURL
+	if !url.Set() {
+		setting, url = "postgres.url", c.Postgres.URL
 	}
-	return "", Usagef("postgres.url is not set: set TOCSIN_POSTGRES__URL or postgres.url_file")
+	if !url.Set() {
+		return "", Usagef("postgres.url is not set: set TOCSIN_POSTGRES__URL or postgres.url_file")
+	}
+	_, err := parseURL(setting, url)
+	return url.Reveal(), err
 }
 
 // Migrate brings the database up to date, and lets the role of postgres.url work on it.
@@ -30,12 +30,12 @@ func Migrate(ctx context.Context, c *Config) ([]sink.Migration, error) {
 	if err != nil {
 		return applied, err
 	}
-	login, err := pgx.ParseConfig(c.Postgres.URL.Reveal())
+	login, err := c.login()
 	if err != nil {
-		return applied, Usagef("postgres.url: %w", err) // pgx leaves the password out of its message
+		return applied, err
 	}
-	if err := sink.Grant(ctx, dsn, login.User); err != nil {
-		return applied, fmt.Errorf("let %s use the tables: %w", login.User, err)
+	if err := sink.Grant(ctx, dsn, login); err != nil {
+		return applied, fmt.Errorf("let %s use the tables: %w", login, err)
 	}
 	return applied, nil
 }

@@ -61,6 +61,7 @@ func (s *OffsetStep) Result(done bool) string {
 func PlanOffsets(
 	ctx context.Context, cfg *Loaded, o OffsetsOptions,
 ) (plans []processor.OffsetPlan, note string, err error) {
+	defer func() { err = cfg.named(ctx, err, topics.DutyOffsetsPlan) }()
 	oc, err := offsetsConfig(cfg, o)
 	if err != nil {
 		return nil, "", err
@@ -78,6 +79,13 @@ func PlanOffsets(
 
 // ApplyOffsets decides what to do with each partition and, unless dry, does it. All processors must be stopped.
 func ApplyOffsets(ctx context.Context, cfg *Loaded, o OffsetsOptions, dry bool) (steps []OffsetStep, err error) {
+	defer func() {
+		duties := []topics.Duty{topics.DutyOffsetsPlan, topics.DutyOffsetsApply}
+		if dry {
+			duties = duties[:1]
+		}
+		err = cfg.named(ctx, err, duties...)
+	}()
 	oc, err := offsetsConfig(cfg, o)
 	if err != nil {
 		return nil, err

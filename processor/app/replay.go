@@ -26,6 +26,11 @@ type ReplayOptions struct {
 
 // Replay judges a stretch of a topic again, beside whatever runs: it commits nothing and writes to no topic.
 func Replay(ctx context.Context, cfg *Loaded, o ReplayOptions) (result replay.Result, err error) {
+	c := cfg.Config
+	if o.Topic != "" {
+		c.Topics.Input = o.Topic
+	}
+	defer func() { err = c.named(ctx, err, topics.DutyReplay) }()
 	from, err := replay.ParseBound(o.From)
 	if err != nil {
 		return result, Usagef("--from: %w", err)
@@ -36,13 +41,14 @@ func Replay(ctx context.Context, cfg *Loaded, o ReplayOptions) (result replay.Re
 			return result, Usagef("--to: %w", err)
 		}
 	}
-	kafka, err := cfg.KafkaOptions()
+	cfg, giveBack, err := cfg.borrowBroker(ctx)
 	if err != nil {
 		return result, err
 	}
-	c := cfg.Config
-	if o.Topic != "" {
-		c.Topics.Input = o.Topic
+	defer func() { err = errors.Join(err, giveBack()) }()
+	kafka, err := cfg.KafkaOptions()
+	if err != nil {
+		return result, err
 	}
 	eng, err := c.newEngine(topics.ModeReplay)
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"tocsin/processor"
@@ -29,12 +29,15 @@ import (
 type Roles struct {
 	Processor bool // judges events
 	Sink      bool // stores alerts
+	Counters  bool // counts alerts in Redis
+
+	byDefault bool // nobody named them: what is not configured is left out
 }
 
 // ParseRoles reads a list of names; none means all.
 func ParseRoles(names []string) (Roles, error) {
 	if len(names) == 0 {
-		return Roles{Processor: true, Sink: true}, nil
+		return Roles{Processor: true, Sink: true, Counters: true, byDefault: true}, nil
 	}
 	var r Roles
 	for _, n := range names {
@@ -43,16 +46,43 @@ func ParseRoles(names []string) (Roles, error) {
 			r.Processor = true
 		case "sink":
 			r.Sink = true
+		case "counters":
+			r.Counters = true
 		default:
-			return r, Usagef("role %q is neither processor nor sink", n)
+			return r, Usagef("role %q is none of: processor, sink, counters", n)
 		}
 	}
 	return r, nil
 }
 
+// duties are those without whose rights nothing is started. Counting is none of them: nothing waits for it.
+func (r Roles) duties() (duties []topics.Duty) {
+	if r.Processor {
+		duties = append(duties, topics.DutyProcessor)
+	}
+	if r.Sink {
+		duties = append(duties, topics.DutySink)
+	}
+	return duties
+}
+
+// names lists them.
+func (r Roles) names() (names []string) {
+	for _, role := range []struct {
+		name string
+		is   bool
+	}{{"processor", r.Processor}, {"sink", r.Sink}, {"counters", r.Counters}} {
+		if role.is {
+			names = append(names, role.name)
+		}
+	}
+	return names
+}
+
 // Options of [Run].
 type Options struct {
 	Config   *Loaded
+	Version  string // of the program
 	Roles    Roles
 	Embedded bool // start broker and database beside the process
 	Log      *slog.Logger
@@ -87,6 +117,12 @@ func Run(ctx context.Context, o Options) (err error) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(int64(cfg.Processor.MemoryLimit))
 	}
+	if o.Roles.Counters && cfg.Redis.Address == "" {
+		if !o.Roles.byDefault {
+			return Usagef("redis.address is not set, and the role counters needs it: set TOCSIN_REDIS__ADDRESS")
+		}
+		o.Roles.Counters = false
+	}
 	group, working := errgroup.WithContext(ctx)
 	if o.Embedded {
 		if err := startEmbedded(ctx, cfg, o.Log, cl, func(end func(context.Context) error) {
@@ -95,19 +131,29 @@ func Run(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
-	if err := cfg.greet(ctx); err != nil {
+	if err := cfg.greet(ctx, o.Roles); err != nil {
 		return err
 	}
+	defer func() { err = cfg.named(ctx, err, o.Roles.duties()...) }()
 	if o.Roles.Sink && !cfg.Postgres.URL.Set() {
 		return Usagef("postgres.url is not set, and the role sink needs it: set TOCSIN_POSTGRES__URL or postgres.url_file," +
 			" or run with --roles processor; `tocsin run --embedded` starts a database of its own for trying out")
+	}
+	if o.Roles.Sink {
+		if err := cfg.greetDatabase(ctx); err != nil {
+			return err
+		}
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	admin := &admin{log: o.Log, registry: registry}
 
+	tracer, err := openTracing(ctx, cfg, o, registry, cl)
+	if err != nil {
+		return err
+	}
 	if o.Roles.Processor {
-		run, err := openProcessor(cfg, o, registry, admin, cl)
+		run, err := openProcessor(tracer, cfg, o, registry, admin, cl)
 		if err != nil {
 			return err
 		}
@@ -119,6 +165,13 @@ func Run(ctx context.Context, o Options) (err error) {
 			return err
 		}
 		group.Go(func() error { return ended(working, "sink", run(working)) })
+	}
+	if cfg.Redis.Address != "" {
+		run, err := openLive(ctx, cfg, o, registry, admin, cl)
+		if err != nil {
+			return err
+		}
+		group.Go(func() error { return ended(working, "counters", run(working)) })
 	}
 	address, err := admin.start(ctx, cfg.HTTP.Listen, cl)
 	if err != nil {
@@ -213,7 +266,7 @@ func (c *Config) openState(o Options, reg prometheus.Registerer) (*state.Store, 
 
 // openProcessor opens the state and makes the processor. The returned function works until its context ends.
 func openProcessor(
-	cfg *Loaded, o Options, reg prometheus.Registerer, admin *admin, cl *closers,
+	tracer trace.Tracer, cfg *Loaded, o Options, reg prometheus.Registerer, admin *admin, cl *closers,
 ) (func(context.Context) error, error) {
 	eng, err := cfg.newEngine(topics.ModeLive)
 	if err != nil {
@@ -236,6 +289,7 @@ func openProcessor(
 		App: cfg.App.ID, Instance: instance, Kafka: kafka,
 		Topics: cfg.processorTopics(),
 		Engine: eng, Store: store, Log: o.Log.With("role", "processor"), Registerer: reg, Now: o.Now,
+		Tracer:       tracer,
 		Workers:      cfg.Processor.Workers,
 		CloseAfter:   time.Duration(cfg.Processor.TransactionTime),
 		CloseRecords: cfg.Processor.TransactionRecords,
@@ -310,24 +364,11 @@ func openSink(
 		RetryMin: time.Duration(cfg.Sink.RetryMin), RetryMax: time.Duration(cfg.Sink.RetryMax),
 		EvidenceOff: cfg.EvidenceOff(), EvidenceEvery: time.Duration(cfg.Sink.EvidenceInterval),
 		Log: o.Log.With("role", "sink"), Registerer: reg, Now: o.Now,
+		Explain: func(err error) error { return cfg.named(ctx, err, topics.DutySink) },
 	})
 	if err != nil {
 		return nil, err
 	}
 	admin.sink = s.Health
 	return s.Run, nil
-}
-
-// openPool makes a pool of connections to the database. It connects when first used.
-func (c *Config) openPool(ctx context.Context, connections int32) (*pgxpool.Pool, error) {
-	pc, err := pgxpool.ParseConfig(c.Postgres.URL.Reveal())
-	if err != nil {
-		return nil, Usagef("postgres.url: %w", err) // pgx leaves the password out of its message
-	}
-	pc.MaxConns = connections
-	pool, err := pgxpool.NewWithConfig(ctx, pc)
-	if err != nil {
-		return nil, fmt.Errorf("make connections to the database: %w", err)
-	}
-	return pool, nil
 }

@@ -46,7 +46,8 @@ func (c *Config) specs(ctx context.Context, adm *kadm.Client) (specs []topics.Sp
 // settings besides. dryRun asks the brokers whether they would.
 func InitTopics(
 	ctx context.Context, c *Config, input, dryRun bool, settings ...topics.ConfigSpec,
-) ([]provision.Created, error) {
+) (created []provision.Created, err error) {
+	defer func() { err = c.named(ctx, err, topics.DutyTopicsInit) }()
 	cl, err := c.kafkaClient()
 	if err != nil {
 		return nil, err
@@ -73,7 +74,8 @@ func InitTopics(
 }
 
 // CheckTopics compares the cluster with what must be.
-func CheckTopics(ctx context.Context, c *Config) ([]topics.Difference, error) {
+func CheckTopics(ctx context.Context, c *Config) (differences []topics.Difference, err error) {
+	defer func() { err = c.named(ctx, err, topics.DutyTopicsCheck) }()
 	cl, err := c.kafkaClient()
 	if err != nil {
 		return nil, err

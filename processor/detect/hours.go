@@ -19,8 +19,8 @@ const ZoneData = "2025c"
 //go:embed zoneinfo.zip
 var zoneinfo []byte
 
-// loadZone reads a zone from the compiled-in data, never from the system's.
-func loadZone(name string) (*time.Location, error) {
+// LoadZone reads a zone from the compiled-in data, never from the system's. "" is UTC.
+func LoadZone(name string) (*time.Location, error) {
 	if name == "" || name == "UTC" {
 		return time.UTC, nil
 	}
@@ -50,7 +50,7 @@ type hours struct {
 }
 
 func compileHours(h Hours) (*hours, error) {
-	zone, err := loadZone(h.Zone)
+	zone, err := LoadZone(h.Zone)
 	if err != nil {
 		return nil, err
 	}

@@ -80,9 +80,6 @@ func builtins() []builtin {
 	}
 }
 
-// IntegrityRule is the id of the rule that integrity observations are judged by.
-const IntegrityRule = "integrity-violation"
-
 // IntegritySeverity gives the severity of an integrity alert of this kind: of what is certainly wrong the rule's own,
 // of what may be a mistake one step less.
 func IntegritySeverity(rule *Rule, kind string) string {

@@ -28,6 +28,9 @@ type BrokerConfig struct {
 	Fsync bool
 }
 
+// ErrInUse is returned by [StartBroker] when the folder serves another broker.
+var ErrInUse = errors.New("another broker is using the folder")
+
 // Broker is a running in-process cluster of one broker. It knows transactions and consumer groups, but neither
 // replication nor quotas, and creates no topic by itself.
 type Broker struct {
@@ -110,7 +113,7 @@ func lockFolder(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("lock broker's folder: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		err = fmt.Errorf("another broker is using %s: stop it, or use another folder (%w)", dir, err)
+		err = fmt.Errorf("%w %s: stop it, or use another one (%w)", ErrInUse, dir, err)
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/processor/embedded"
+	"tocsin/processor/processortest/ports"
 )
 
 func startBroker(t *testing.T, cfg embedded.BrokerConfig) *embedded.Broker {
@@ -33,13 +34,15 @@ func client(t *testing.T, b *embedded.Broker, opts ...kgo.Opt) *kgo.Client {
 
 func TestBrokerKeepsItsTopics(t *testing.T) {
 	dir := t.TempDir()
-	b := startBroker(t, embedded.BrokerConfig{Dir: dir})
+	port, err := ports.Free(t.Context())
+	require.NoError(t, err)
+	b := startBroker(t, embedded.BrokerConfig{Dir: dir, Port: port})
 	addrs := b.Addrs()
 	require.Len(t, addrs, 1)
 	require.True(t, strings.HasPrefix(addrs[0], "127.0.0.1:"), addrs[0])
 
 	cl := client(t, b)
-	_, err := kadm.NewClient(cl).CreateTopic(t.Context(), 1, 1, nil, "kept")
+	_, err = kadm.NewClient(cl).CreateTopic(t.Context(), 1, 1, nil, "kept")
 	require.NoError(t, err)
 	require.NoError(t, cl.ProduceSync(t.Context(), &kgo.Record{Topic: "kept", Value: []byte("v")}).FirstErr())
 	require.Error(t, cl.ProduceSync(t.Context(), &kgo.Record{Topic: "unknown", Value: []byte("v")}).FirstErr(),
@@ -51,9 +54,8 @@ func TestBrokerKeepsItsTopics(t *testing.T) {
 
 	require.NoError(t, b.Stop())
 	require.NoError(t, b.Stop(), "a second stop is harmless")
-	port := b.Addrs()[0][strings.LastIndex(addrs[0], ":")+1:]
 
-	again := startBroker(t, embedded.BrokerConfig{Dir: dir, Port: atoi(t, port), Fsync: true})
+	again := startBroker(t, embedded.BrokerConfig{Dir: dir, Port: port, Fsync: true})
 	require.Equal(t, addrs, again.Addrs())
 	reader := client(t, again, kgo.ConsumeTopics("kept"))
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

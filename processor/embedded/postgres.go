@@ -51,13 +51,25 @@ type Postgres struct {
 	temp    bool
 	secrets secrets
 	proc    *child.Process
+	claim   *claim // nil: of a temporary folder
 	log     *slog.Logger
 }
 
 // StartPostgres starts a server, making its data folder first when there is none, and returns once it answers. ctx
 // bounds the start only. Started by root the server runs as the system user postgres, or else nobody, because it
-// refuses to run as root; that user must then be able to reach cfg.Dir.
+// refuses to run as root; that user must then be able to reach cfg.Dir. A folder serves one server at a time: one of
+// somebody else's is waited for, a moment.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
+	return startPostgres(ctx, cfg, nil)
+}
+
+// startPostgres takes over the claim on the folder; nil: it makes one, to serve.
+func startPostgres(ctx context.Context, cfg PostgresConfig, c *claim) (_ *Postgres, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.release())
+		}
+	}()
 	log := cfg.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -74,8 +86,13 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c == nil && !folder.temp {
+		if c, err = folder.claim(ctx, serving); err != nil {
+			return nil, err
+		}
+	}
 	began := time.Now()
-	p := &Postgres{dir: folder.path, temp: folder.temp, log: log}
+	p := &Postgres{dir: folder.path, temp: folder.temp, claim: c, log: log}
 	if err := p.start(ctx, cfg, bin, folder); err != nil {
 		if p.proc != nil {
 			p.proc.Kill()
@@ -173,6 +190,9 @@ func (p *Postgres) dsn(role, password, database string) string {
 // Port is the TCP port on 127.0.0.1.
 func (p *Postgres) Port() int { return p.port }
 
+// PID is the process id of the server, which has a child for each connection.
+func (p *Postgres) PID() int { return p.proc.PID() }
+
 // CreateDatabase makes a database that belongs to the application's role. One that exists already is left as it is.
 func (p *Postgres) CreateDatabase(ctx context.Context, name string) error {
 	return p.asSuperuser(ctx, func(conn *pgx.Conn) error {
@@ -212,7 +232,9 @@ func (p *Postgres) Stop(ctx context.Context) error {
 	// SIGINT is PostgreSQL's fast shutdown: roll back, disconnect, write a checkpoint.
 	err := p.proc.Stop(ctx, syscall.SIGINT)
 	p.log.Info("PostgreSQL has stopped", "port", p.port)
-	return errors.Join(err, p.removeTemp())
+	err = errors.Join(err, p.claim.release(), p.removeTemp())
+	p.claim = nil
+	return err
 }
 
 func (p *Postgres) removeTemp() error {

@@ -227,3 +227,28 @@ func isPostgres(pid int) bool {
 	}
 	return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
+
+// Reachable says whether the server's user can get to what lies in a folder: started by root the server runs as
+// somebody else, who must be let through every folder above it.
+func Reachable(dir string) error {
+	user, err := serverUser()
+	if user == nil {
+		return err
+	}
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("find folder for PostgreSQL: %w", err)
+	}
+	for ; ; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		if err != nil {
+			return fmt.Errorf("find folder for PostgreSQL: %w", err)
+		}
+		if info.Mode().Perm()&0o001 == 0 {
+			return fmt.Errorf("PostgreSQL's user cannot pass through %s: choose another folder, or open it with chmod o+x", path)
+		}
+		if path == filepath.Dir(path) {
+			return nil
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"tocsin/processor/embedded"
 	"tocsin/processor/processortest/pgtest"
+	"tocsin/processor/processortest/ports"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -46,7 +47,9 @@ func query[T any](t *testing.T, dsn, sql string) T {
 
 func TestPostgresKeepsItsData(t *testing.T) {
 	dir := reachableDir(t)
-	p := startPostgres(t, embedded.PostgresConfig{Dir: dir, Fsync: true})
+	port, err := ports.Free(t.Context())
+	require.NoError(t, err)
+	p := startPostgres(t, embedded.PostgresConfig{Dir: dir, Port: port, Fsync: true})
 	require.NoError(t, p.CreateDatabase(t.Context(), "audit"))
 	require.NoError(t, p.CreateDatabase(t.Context(), "audit"), "a second time changes nothing")
 	dsn := p.DSN("audit")
@@ -60,7 +63,6 @@ func TestPostgresKeepsItsData(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, conn.Close(t.Context()))
 
-	port := p.Port()
 	require.NoError(t, p.Stop(t.Context()))
 	<-p.Done()
 	require.NoError(t, p.Stop(t.Context()), "a second stop is harmless")
@@ -140,6 +142,6 @@ func TestPostgresErrors(t *testing.T) {
 		defer cancel()
 		_, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{Dir: dir})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorContains(t, err, "wait for the former PostgreSQL")
+		require.ErrorContains(t, err, "wait for the database in")
 	})
 }

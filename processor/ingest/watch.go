@@ -2,10 +2,12 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tocsin/topics/readlog"
@@ -78,6 +80,9 @@ func (w *Watch) Running(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("describe group %s: %w", w.cfg.Group, err)
 	}
 	g := groups[w.cfg.Group]
+	if errors.Is(g.Err, kerr.GroupAuthorizationFailed) {
+		return false, fmt.Errorf("describe group %s: %w", w.cfg.Group, g.Err)
+	}
 	return g.Err == nil && len(g.Members) > 0, nil
 }
 

@@ -64,6 +64,9 @@ type Config struct {
 	// Now is the wall clock for health and durations, never for what is stored. Defaults to time.Now.
 	Now func() time.Time
 
+	// Explain adds to an error of the brokers what can be done about it, for health and log; nil: nothing.
+	Explain func(error) error
+
 	// Probe, in tests, is called where a named point is reached; an error ends what the sink is doing there.
 	Probe func(at Point) error
 
@@ -96,6 +99,9 @@ func (c Config) withDefaults() (Config, error) {
 	need(c.RetryMin <= c.RetryMax, "RetryMin <= RetryMax")
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Explain == nil {
+		c.Explain = func(err error) error { return err }
 	}
 	if c.Probe == nil {
 		c.Probe = func(Point) error { return nil }

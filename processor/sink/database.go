@@ -52,7 +52,7 @@ type settlement struct {
 type postgres struct{ pool *pgxpool.Pool }
 
 func (p postgres) transact(ctx context.Context, do func(statements) error) error {
-	return inTx(ctx, p.pool, RoleSink, func(tx pgx.Tx) error { return do(postgresTx{tx}) })
+	return named(ctx, p.pool, inTx(ctx, p.pool, RoleSink, func(tx pgx.Tx) error { return do(postgresTx{tx}) }))
 }
 
 // postgresTx are the statements of one transaction there.

@@ -70,7 +70,8 @@ func contentState(err error) (string, bool) {
 // withRemedy adds what to do to the errors of a database that was not prepared.
 func withRemedy(err error) error {
 	var refused *pgconn.PgError
-	if !errors.As(err, &refused) {
+	var known *GrantError
+	if !errors.As(err, &refused) || errors.As(err, &known) {
 		return err
 	}
 	switch refused.Code {

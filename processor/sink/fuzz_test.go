@@ -65,6 +65,8 @@ func FuzzNewEntry(f *testing.F) {
 	f.Add([]byte(fuzzID), a.Append(nil))
 	f.Add([]byte(nil), []byte(`{"schema":1,"id":null,"evidence":[{}]}`))
 	f.Add([]byte(fuzzID), []byte(strings.Repeat("[", 20_000)))
+	f.Add([]byte(fuzzID), []byte(`{"schema":1,"first_seen":"`+strings.Repeat("7", 3_000)+`"}`))
+	f.Add([]byte(fuzzID), []byte(`{"schema":`+strings.Repeat("7", 3_000)+`}`))
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		e := newEntry(&kgo.Record{Key: key, Value: value, Offset: 3})
 		require.EqualValues(t, 3, e.offset)

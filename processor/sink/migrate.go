@@ -81,7 +81,20 @@ func MigrationStatus(ctx context.Context, dsn string) ([]Migration, error) {
 		}
 		return nil
 	})
-	return all, err
+	return all, namedAt(ctx, dsn, err)
+}
+
+// namedAt is named, with a connection of its own.
+func namedAt(ctx context.Context, dsn string, err error) error {
+	if err == nil {
+		return nil
+	}
+	conn, connErr := pgx.Connect(ctx, dsn)
+	if connErr != nil {
+		return err
+	}
+	defer conn.Close(ctx) //nolint:errcheck // only asked a question
+	return named(ctx, conn, err)
 }
 
 func withProvider(dsn string, do func(*goose.Provider) error) (err error) {
@@ -121,6 +134,7 @@ func GrantStatements(login string) []string {
 	return []string{
 		"ALTER ROLE " + name + " NOINHERIT",
 		"GRANT " + strings.Join([]string{RoleSink, RoleReader, RoleOperator}, ", ") + " TO " + name,
+		"GRANT SELECT ON " + migrationTable + " TO " + name,
 	}
 }
 

@@ -117,7 +117,7 @@ func (q *Queries) scoped(ctx context.Context, scope Scope, do func(pgx.Tx) error
 		}
 		return do(tx)
 	})
-	return withRemedy(err)
+	return withRemedy(named(ctx, q.pool, err))
 }
 
 // List returns alerts, those with the newest crossing first. The order does not change when alerts grow, so a list
@@ -165,13 +165,24 @@ const storedColumns = `id, crossing, status, created, updated`
 
 // query builds the statement; only placeholders stand where values go.
 func (f Filter) query(scope Scope, limit int) (string, []any, error) {
-	var (
-		conditions []string
-		args       []any
-	)
+	conditions, args, err := f.conditions(scope, "")
+	if err != nil {
+		return "", nil, err
+	}
+	where := ""
+	if len(conditions) > 0 {
+		where = " WHERE " + strings.Join(conditions, " AND ")
+	}
+	// One more than asked for tells whether there is a next page.
+	return `SELECT ` + storedColumns + `, record - 'evidence' FROM alerts` + where +
+		` ORDER BY crossing DESC, id DESC LIMIT ` + strconv.Itoa(limit+1), args, nil
+}
+
+// conditions are what a row of alerts must meet. prefix stands before the names of its columns.
+func (f Filter) conditions(scope Scope, prefix string) (conditions []string, args []any, err error) {
 	add := func(condition string, value any) {
 		args = append(args, value)
-		conditions = append(conditions, strings.ReplaceAll(condition, "?", "$"+strconv.Itoa(len(args))))
+		conditions = append(conditions, prefix+strings.ReplaceAll(condition, "?", "$"+strconv.Itoa(len(args))))
 	}
 	anyOf := func(column string, values []string) {
 		if len(values) > 0 {
@@ -194,18 +205,13 @@ func (f Filter) query(scope Scope, limit int) (string, []any, error) {
 	if f.Cursor != "" {
 		key, err := parseCursor(f.Cursor)
 		if err != nil {
-			return "", nil, err
+			return nil, nil, err
 		}
 		args = append(args, key.crossing, key.id)
-		conditions = append(conditions, fmt.Sprintf("(crossing, id) < ($%d, $%d)", len(args)-1, len(args)))
+		conditions = append(conditions, fmt.Sprintf("(%[1]scrossing, %[1]sid) < ($%[2]d, $%[3]d)", prefix, len(args)-1,
+			len(args)))
 	}
-	where := ""
-	if len(conditions) > 0 {
-		where = " WHERE " + strings.Join(conditions, " AND ")
-	}
-	// One more than asked for tells whether there is a next page.
-	return `SELECT ` + storedColumns + `, record - 'evidence' FROM alerts` + where +
-		` ORDER BY crossing DESC, id DESC LIMIT ` + strconv.Itoa(limit+1), args, nil
+	return conditions, args, nil
 }
 
 func scanStored(row pgx.Row, scope Scope) (a Stored, key cursorKey, err error) {

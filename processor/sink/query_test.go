@@ -246,7 +246,7 @@ func TestApplicationLogin(t *testing.T) {
 	e.send(newAlert(1, 1, withEvidence(e.event("e-1"))))
 	s := e.start(cfg)
 	eventually(t, func() bool { return value(t, s.metrics.retries) > 0 }, "tries")
-	require.Contains(t, s.Health().Reason, "grant it the roles")
+	require.Contains(t, s.Health().Reason, "GRANT tocsin_sink TO "+login)
 	require.NoError(t, Grant(t.Context(), e.dsn, login))
 	e.settled()
 	s.end()

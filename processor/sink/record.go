@@ -46,7 +46,7 @@ func newEntry(r *kgo.Record) *entry {
 
 func (e *entry) decode() error {
 	if err := json.Unmarshal(e.value, &e.alert); err != nil {
-		return fmt.Errorf("decode alert: %w", err)
+		return fmt.Errorf("decode alert: %.240s", err.Error()) // it may quote what it could not read, however long
 	}
 	a := &e.alert
 	switch {

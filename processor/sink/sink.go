@@ -128,6 +128,7 @@ func (s *Sink) well(what concern) {
 }
 
 func (s *Sink) ill(what concern, err error) {
+	err = s.cfg.Explain(err)
 	if s.condition.set(what, err.Error(), s.cfg.Now()) {
 		s.cfg.Log.Error("the sink is in trouble", "with", what.String(), "error", err)
 	}

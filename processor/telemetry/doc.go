@@ -1,3 +1,4 @@
-// Package telemetry makes what the process tells of itself: its logger. Parts get a logger as a parameter; only the
-// wiring (processor/app) calls this package, and there are no globals.
+// Package telemetry makes what the process tells of itself: its logger, and tracers whose spans go to an OpenTelemetry
+// collector. Parts get both as parameters; only the wiring (processor/app) calls this package, and there are no
+// globals.
 package telemetry

@@ -24,6 +24,15 @@ type Created struct {
 // belongs to the user (Spec.External) is made too: leave it out of specs to leave it alone. What was made before an
 // error stays; calling again goes on from there.
 func Create(ctx context.Context, adm *kadm.Client, specs []topics.Spec, dryRun bool) ([]Created, error) {
+	names := make([]string, len(specs))
+	for i := range specs {
+		names[i] = specs[i].Name
+	}
+	// To be told that a topic is there takes no right to create it. Where it cannot be seen, the brokers say so later.
+	there, err := list(ctx, adm, names...)
+	if err != nil {
+		there = nil
+	}
 	created := make([]Created, 0, len(specs))
 	for _, s := range specs {
 		configs := make(map[string]*string, len(s.Configs))
@@ -31,6 +40,10 @@ func Create(ctx context.Context, adm *kadm.Client, specs []topics.Spec, dryRun b
 		for _, c := range s.Configs {
 			value := c.Value
 			configs[c.Key], shown[c.Key] = &value, value
+		}
+		if d, ok := there[s.Name]; ok && d.Err == nil {
+			created = append(created, Created{Name: s.Name, Configs: shown})
+			continue
 		}
 		create := adm.CreateTopics
 		if dryRun {
@@ -49,10 +62,6 @@ func Create(ctx context.Context, adm *kadm.Client, specs []topics.Spec, dryRun b
 	if dryRun {
 		return created, nil
 	}
-	names := make([]string, len(specs))
-	for i := range specs {
-		names[i] = specs[i].Name
-	}
 	return created, WaitVisible(ctx, adm, names...)
 }
 
@@ -70,7 +79,7 @@ func WaitVisible(ctx context.Context, adm *kadm.Client, names ...string) error {
 	tick := time.NewTicker(visibleEvery)
 	defer tick.Stop()
 	for {
-		details, err := adm.ListTopics(ctx, names...)
+		details, err := list(ctx, adm, names...)
 		if err != nil {
 			return fmt.Errorf("wait for the new topics: %w", err)
 		}
@@ -85,6 +94,12 @@ func WaitVisible(ctx context.Context, adm *kadm.Client, names ...string) error {
 				visibleWithin, ctx.Err())
 		}
 	}
+}
+
+// list asks the brokers. To ask for the authorized operations, too, is what makes it do so: otherwise the client
+// answers with what it was told up to five seconds ago, when the topics were not there.
+func list(ctx context.Context, adm *kadm.Client, names ...string) (kadm.TopicDetails, error) {
+	return adm.ListTopics(kadm.WithAuthorizedOps(ctx), names...)
 }
 
 func visible(details kadm.TopicDetails, name string) bool {

@@ -18,7 +18,7 @@ var ErrMissing = errors.New("topic does not exist")
 
 // Describe reads topics as the cluster has them. Those that do not exist are left out.
 func Describe(ctx context.Context, adm *kadm.Client, names ...string) (map[string]topics.Description, error) {
-	listed, err := adm.ListTopics(ctx, names...)
+	listed, err := list(ctx, adm, names...)
 	if err != nil {
 		return nil, fmt.Errorf("list topics: %w", err)
 	}

@@ -118,6 +118,7 @@ type Setting struct {
 	Path   string
 	Value  string // as it would be written; secrets masked
 	Set    bool   // false: not set, what it inherits from counts
+	Secret bool   // no flag takes it
 	Source Source
 }
 
@@ -127,7 +128,8 @@ func (s *Settings) List() []Setting {
 	each(s.root, "", func(path string, v reflect.Value) {
 		value, set := text(v)
 		if set || !s.sources[path].IsDefault() {
-			out = append(out, Setting{Path: path, Value: value, Set: set, Source: s.sources[path]})
+			out = append(out, Setting{Path: path, Value: value, Set: set, Secret: isSecret(v.Type()),
+				Source: s.sources[path]})
 		}
 	})
 	return out

@@ -4,15 +4,17 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"tocsin/processor/app"
+	"tocsin/processor/app/narrate"
 )
 
 type alertsCommand struct {
-	Ls   alertsLsCommand   `cmd:"" help:"List alerts, those with the newest crossing first."`
-	Show alertsShowCommand `cmd:"" help:"Show one alert with its evidence and history."`
+	Ls     alertsLsCommand     `cmd:"" help:"List alerts, those with the newest crossing first."`
+	Show   alertsShowCommand   `cmd:"" help:"Show one alert: why it fired, what is proven, its evidence, what to do next."`
+	Watch  alertsWatchCommand  `cmd:"" help:"Follow what happens to alerts, as it is stored, until stopped."`
+	Schema alertsSchemaCommand `cmd:"" help:"Print the JSON Schema of an alert."`
 }
 
 type alertsLsCommand struct {
@@ -46,22 +48,14 @@ func (c alertsLsCommand) Run(ctx context.Context, env *environment) error {
 	}
 	out := env.list("id", "severity", "rule", "organization", "who", "count", "first_seen", "last_seen", "state", "status")
 	err = app.Alerts(ctx, &l.Config, f, func(a app.StoredAlert) error {
-		out.row(a.ID, a.Severity, a.Rule.ID, organization(a.Organization), app.GroupText(a.Alert), count(a), a.FirstSeen,
-			a.LastSeen, a.State, a.Status)
+		out.row(a.ID, a.Severity, a.Rule.ID, narrate.Organization(a.Organization), app.GroupText(a.Alert), count(a),
+			a.FirstSeen, a.LastSeen, a.State, a.Status)
 		return nil
 	})
 	if outErr := out.end(); err == nil {
 		err = outErr
 	}
 	return err
-}
-
-// organization shows events without one as what they are.
-func organization(name string) string {
-	if name == "" {
-		return "(none)"
-	}
-	return name
 }
 
 func count(a app.StoredAlert) string {
@@ -85,9 +79,10 @@ func (e *environment) line(v any) error {
 type alertsShowCommand struct {
 	ID           string `arg:"" help:"The alert's id."`
 	Organization string `help:"Ask as this organisation. Default: as an operator." placeholder:"ID"`
+	All          bool   `help:"List all the events that the alert names. Default: the first and the last."`
 }
 
-// Run shows one alert.
+// Run shows one alert: in words for people, else as one object with its history and evidence.
 func (c alertsShowCommand) Run(ctx context.Context, env *environment) error {
 	l, err := env.load()
 	if err != nil {
@@ -100,43 +95,57 @@ func (c alertsShowCommand) Run(ctx context.Context, env *environment) error {
 	if !env.tables() {
 		return env.line(a)
 	}
-	var outcomes []string
-	for _, name := range app.Outcomes() {
-		if n := a.Verification[name]; n > 0 {
-			outcomes = append(outcomes, fmt.Sprintf("%s %d", name, n))
-		}
-	}
-	err = env.fields(
-		"id", a.ID, "title", a.Title, "what", a.Sentence, "severity", a.Severity, "type", a.Type, "state", a.State,
-		"status", a.Status, "rule", a.Rule.ID+" version "+a.Rule.Version, "organization", organization(a.Organization),
-		"who", app.GroupText(a.Alert), "count", count(a.Stored), "threshold", fmt.Sprintf("%d in %s", a.Threshold, a.Window),
-		"first_seen", a.FirstSeen, "last_seen", a.LastSeen, "crossing", a.Crossing,
-		"span", fmt.Sprintf("%s to %s", a.Span.First, a.Span.Last), "verification", strings.Join(outcomes, ", "),
-		"revision", a.Revision, "merged_into", a.MergedInto, "tags", strings.Join(a.Tags, ", "), "runbook", a.Runbook,
-		"trace", a.TraceID, "mode", a.Mode)
+	o := env.reader(c.Organization)
+	o.All = c.All
+	return env.print(narrate.Alert(a, o))
+}
+
+type alertsWatchCommand struct {
+	Organization string        `help:"Ask as this organisation, and see what it may. Default: all." placeholder:"ID"`
+	Rule         []string      `help:"Only of these rules." placeholder:"LIST"`
+	Severity     []string      `help:"Only of these severities." placeholder:"LIST"`
+	Since        time.Duration `help:"Begin with what was stored within this time, as in 1h." placeholder:"DURATION"`
+	Count        int           `help:"End after this many; 0 is never." placeholder:"N"`
+	Every        time.Duration `help:"How often the database is asked." default:"1s"`
+}
+
+// Run follows alerts. Piped, each line is what happened, with the alert without its evidence.
+func (c alertsWatchCommand) Run(ctx context.Context, env *environment) error {
+	l, err := env.load()
 	if err != nil {
 		return err
 	}
-	if err := env.gap(); err != nil {
-		return err
+	switch {
+	case c.Every < 100*time.Millisecond:
+		return app.Usagef("--every %s: it must be 100ms or more", c.Every)
+	case c.Count < 0 || c.Since < 0:
+		return app.Usagef("--count and --since must not be negative")
 	}
-	out := env.list("role", "event", "time", "record", "outcome")
-	for _, e := range a.Alert.Evidence {
-		id := e.ID
-		if id == "" {
-			id = e.IDSHA256
-		}
-		out.row(e.Role, id, e.Timestamp, fmt.Sprintf("%s:%d:%d", e.Topic, e.Partition, e.Offset), e.Outcome)
+	if env.tables() {
+		env.say("Watching alerts; Ctrl-C ends it. %s  shows one.", env.reader(c.Organization).Command("alerts", "show", "ID"))
 	}
-	if err := out.end(); err != nil {
-		return err
-	}
-	if err := env.gap(); err != nil {
-		return err
-	}
-	out = env.list("at", "by", "what", "from", "to", "revision", "state", "count", "note")
-	for _, h := range a.History {
-		out.row(stamp(h.At), h.Actor, h.Kind, h.FromStatus, h.ToStatus, h.Revision, h.State, h.Count, h.Note)
-	}
-	return out.end()
+	n := 0
+	return app.WatchAlerts(ctx, &l.Config, app.WatchOptions{
+		AlertFilter: app.AlertFilter{Organization: c.Organization, Rules: c.Rule, Severities: c.Severity},
+		Back:        c.Since, Every: c.Every, Now: env.now,
+		Each: func(h app.Happening) error {
+			var err error
+			if env.tables() {
+				err = env.print(narrate.Happening(&h, env.reader(c.Organization)))
+			} else {
+				err = env.line(h)
+			}
+			if n++; err == nil && n == c.Count {
+				err = app.ErrEnough
+			}
+			return err
+		},
+		Trouble: func(err error) { env.say("the database does not answer, trying again: %s", escape(err.Error(), true)) },
+		Well:    func() { env.say("the database answers again") },
+	})
 }
+
+type alertsSchemaCommand struct{}
+
+// Run prints the schema.
+func (alertsSchemaCommand) Run(env *environment) error { return env.print(app.AlertSchema()) }

@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"tocsin/processor/app"
+	"tocsin/processor/app/narrate"
 	"tocsin/processor/app/settings"
 )
 
@@ -49,6 +50,10 @@ type commands struct {
 	Offsets    offsetsCommand    `cmd:"" help:"Mend partitions whose state and committed offset do not agree."`
 	State      stateCommand      `cmd:"" help:"Look at the state on disk."`
 	Configure  configCommand     `cmd:"" name:"config" help:"Show or check the configuration."`
+	Health     healthCommand     `cmd:"" help:"Ask the running process how it is. Exit code 1 when something is wrong."`
+	Metrics    metricsCommand    `cmd:"" help:"Show the live numbers of all processes, from Redis."`
+	Completion completionCommand `cmd:"" help:"Print a script that completes command lines in a shell."`
+	Complete   completeCommand   `cmd:"" hidden:"" help:"What could stand at the cursor: asked by the completion scripts."`
 	Version    versionCommand    `cmd:"" help:"Show the version."`
 }
 
@@ -73,6 +78,7 @@ func execute(ctx context.Context, args []string, env environment) (code int) {
 		kong.Writers(env.stdout, env.stderr), kong.Exit(func(c int) { panic(exit(c)) }),
 		kong.Vars{
 			"file":   app.DefaultFile,
+			"duties": app.DutyNames(),
 			"output": "Form of the output: table, json (an object per line), or auto: a table on a terminal, else json.",
 		},
 		kong.BindTo(ctx, (*context.Context)(nil)))
@@ -104,6 +110,23 @@ func execute(ctx context.Context, args []string, env environment) (code int) {
 	}
 	env.say("tocsin: %s", escape(err.Error(), true))
 	return 1
+}
+
+// reader says for whom text is: how wide the page is, and how commands are to be called so that they find the same
+// configuration. Flags hold no secrets.
+func (e *environment) reader(organization string) narrate.Options {
+	look := e.look()
+	o := narrate.Options{Width: look.width, Colour: look.colour, Program: e.program, Organization: organization}
+	if e.global.Config != "" {
+		o.Flags = append(o.Flags, "--config", e.global.Config)
+	}
+	if e.global.Brokers != "" {
+		o.Flags = append(o.Flags, "--brokers", e.global.Brokers)
+	}
+	for _, s := range e.global.Set {
+		o.Flags = append(o.Flags, "--set", s)
+	}
+	return o
 }
 
 // load reads the configuration.

@@ -5,8 +5,9 @@ import (
 )
 
 type configCommand struct {
-	Print configPrintCommand `cmd:"" help:"Show every setting and where it came from, secrets masked."`
-	Check configCheckCommand `cmd:"" help:"Check the configuration. Exit code 2 when something is wrong."`
+	Print  configPrintCommand  `cmd:"" help:"Show every setting and where it came from, secrets masked."`
+	Check  configCheckCommand  `cmd:"" help:"Check the configuration. Exit code 2 when something is wrong."`
+	Schema configSchemaCommand `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
 }
 
 type configPrintCommand struct {
@@ -46,6 +47,11 @@ func (configCheckCommand) Run(env *environment) error {
 	env.say("the configuration is right (%s)", file)
 	return nil
 }
+
+type configSchemaCommand struct{}
+
+// Run prints the schema.
+func (configSchemaCommand) Run(env *environment) error { return env.print(app.ConfigSchema()) }
 
 // notes writes what the user should know.
 func notes(env *environment, l *app.Loaded) {

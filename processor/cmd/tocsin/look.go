@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"tocsin/processor/app/terminal"
 )
 
 // look is how output for people is shown.
@@ -16,12 +18,6 @@ type look struct {
 	colour bool // escape sequences for colours may be written
 	boxes  bool // box-drawing and other characters beyond ASCII may be written
 }
-
-// Widths of what is no terminal, or does not say how wide it is.
-const (
-	defaultWidth = 80
-	leastWidth   = 40
-)
 
 // look asks the terminal and the environment: COLUMNS where the terminal does not say how wide it is; no colours with
 // NO_COLOR (https://no-color.org), on a dumb terminal or on none; box-drawing characters where the locale is UTF-8.
@@ -36,9 +32,9 @@ func (e *environment) look() look {
 		l.width = n
 	}
 	if l.width <= 0 {
-		l.width = defaultWidth
+		l.width = terminal.DefaultWidth
 	}
-	l.width = max(l.width, leastWidth)
+	l.width = max(l.width, terminal.MinWidth)
 	l.colour = e.stdoutTerminal && env["NO_COLOR"] == "" && env["TERM"] != "dumb"
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} { // the first that is set decides (POSIX)
 		if v := strings.ToLower(env[name]); v != "" {
@@ -58,41 +54,12 @@ func terminalWidth(f *os.File) int {
 	return int(size.Col)
 }
 
-// shade is a way to write text: the parameters of the escape sequence SGR (ECMA-48, 8.3.117).
-type shade string
-
-const (
-	plain  shade = ""
-	bold   shade = "1"
-	faint  shade = "2"
-	red    shade = "31"
-	green  shade = "32"
-	yellow shade = "33"
-	cyan   shade = "36"
-	alarm  shade = "1;97;41" // bold white on red
-)
-
-// paint writes text in a shade, where colours may be written.
-func (l look) paint(s shade, text string) string {
-	if !l.colour || s == plain || text == "" {
+// paint writes text in a style, where colours may be written.
+func (l look) paint(s terminal.Style, text string) string {
+	if !l.colour {
 		return text
 	}
-	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
-}
-
-// severity is the shade of a severity.
-func severityShade(name string) shade {
-	switch name {
-	case "CRITICAL":
-		return alarm
-	case "HIGH":
-		return red
-	case "MEDIUM":
-		return yellow
-	case "LOW":
-		return cyan
-	}
-	return plain
+	return s.Paint(text)
 }
 
 // or gives the first text where characters beyond ASCII may be written, else the second.
@@ -110,11 +77,15 @@ type column struct {
 	right bool // numbers: aligned to the right
 }
 
-// line is text of a cell with its shade.
+// line is text of a cell with its style.
 type line struct {
 	text  string
-	shade shade
+	style terminal.Style
 }
+
+func cell(text string) []line { return styled(text, terminal.Plain) }
+
+func styled(text string, style terminal.Style) []line { return []line{{text, style}} }
 
 // grid writes a table row by row, as rows become known: its widths are fixed, and text that is too long is wrapped.
 type grid struct {
@@ -138,14 +109,11 @@ func (g *grid) head() {
 	g.rule("┌┬┐")
 	cells := make([][]line, len(g.columns))
 	for i, c := range g.columns {
-		cells[i] = []line{{c.title, bold}}
+		cells[i] = []line{{c.title, terminal.Bold}}
 	}
 	g.row(cells...)
 	g.rule("├┼┤")
 }
-
-// between writes a line between two rows.
-func (g *grid) between() { g.rule("├┼┤") }
 
 // end writes the foot and returns the first failure to write.
 func (g *grid) end() error {
@@ -159,13 +127,13 @@ func (g *grid) row(cells ...[]line) {
 	height := 0
 	for i, cell := range cells {
 		for _, l := range cell {
-			for _, text := range wrap(escape(l.text, false), g.columns[i].width) {
-				wrapped[i] = append(wrapped[i], line{text, l.shade})
+			for _, text := range terminal.Wrap(escape(l.text, false), g.columns[i].width, false) {
+				wrapped[i] = append(wrapped[i], line{text, l.style})
 			}
 		}
 		height = max(height, len(wrapped[i]))
 	}
-	bar := g.look.paint(faint, g.look.or("│", "|"))
+	bar := g.look.paint(terminal.Faint, g.look.or("│", "|"))
 	for n := range height {
 		var b strings.Builder
 		for i, c := range g.columns {
@@ -174,7 +142,7 @@ func (g *grid) row(cells ...[]line) {
 				l = wrapped[i][n]
 			}
 			pad := strings.Repeat(" ", max(0, c.width-utf8.RuneCountInString(l.text)))
-			text := g.look.paint(l.shade, l.text)
+			text := g.look.paint(l.style, l.text)
 			if c.right {
 				text = pad + text
 			} else {
@@ -199,37 +167,11 @@ func (g *grid) rule(corners string) {
 		b.WriteString(strings.Repeat(dash, c.width+2))
 	}
 	b.WriteRune(r[2])
-	g.write(g.look.paint(faint, b.String()) + "\n")
+	g.write(g.look.paint(terminal.Faint, b.String()) + "\n")
 }
 
 func (g *grid) write(s string) {
 	if g.err == nil {
 		_, g.err = io.WriteString(g.w, s)
 	}
-}
-
-// wrap breaks text into lines of at most width characters: between words where that is possible.
-func wrap(text string, width int) []string {
-	width = max(width, 1)
-	var lines []string
-	line := ""
-	for _, word := range strings.Split(text, " ") {
-		for {
-			switch n := utf8.RuneCountInString(word); {
-			case line == "" && n <= width:
-				line = word
-			case line != "" && utf8.RuneCountInString(line)+1+n <= width:
-				line += " " + word
-			case line != "":
-				lines, line = append(lines, line), ""
-				continue
-			default:
-				r := []rune(word)
-				lines, word = append(lines, string(r[:width])), string(r[width:])
-				continue
-			}
-			break
-		}
-	}
-	return append(lines, line)
 }

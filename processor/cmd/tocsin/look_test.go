@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
+
+	"tocsin/processor/app/terminal"
 )
 
 func TestLook(t *testing.T) {
@@ -38,7 +38,7 @@ func TestGrid(t *testing.T) {
 		var b bytes.Buffer
 		g := grid{w: &b, look: l, columns: []column{{title: "WHAT", width: 10}, {title: "N", width: 3, right: true}}}
 		g.head()
-		g.row([]line{{"two words\x1b[2J", red}, {"more", plain}}, []line{{"7", plain}})
+		g.row([]line{{"two words\x1b[2J", terminal.Red}, {"more", terminal.Plain}}, []line{{"7", terminal.Plain}})
 		require.NoError(t, g.end())
 		return b.String()
 	}
@@ -56,16 +56,4 @@ func TestGrid(t *testing.T) {
 	require.Contains(t, boxes, "┌────────────┬─────┐\n│ WHAT       │   N │\n")
 	require.NotContains(t, boxes, "\x1b")
 	require.Contains(t, draw(look{width: 80, colour: true}), "\x1b[31mtwo\x1b[0m        ")
-}
-
-func TestWrapKeepsTextAndWidth(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		text, width := rapid.StringN(0, 60, -1).Draw(t, "text"), rapid.IntRange(1, 30).Draw(t, "width")
-		lines := wrap(text, width)
-		for _, l := range lines {
-			require.LessOrEqual(t, utf8.RuneCountInString(l), width)
-		}
-		squeeze := strings.NewReplacer(" ", "")
-		require.Equal(t, squeeze.Replace(strings.ToValidUTF8(text, "\ufffd")), squeeze.Replace(strings.Join(lines, "")))
-	})
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,14 +16,64 @@ import (
 	"time"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"tocsin/processor/processortest/kafkatest"
 	"tocsin/processor/processortest/pgtest"
+	"tocsin/processor/processortest/ports"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(kafkatest.Wrap(pgtest.Wrap(m))) }
+// asProgram makes the test binary the program itself, for tests of what shells make of it.
+const asProgram = "TOCSIN_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(discreet{kafkatest.Wrap(pgtest.Wrap(m))})
+}
+
+// secrets are the passwords and tokens of all tests, and where the program showed one.
+var secrets struct {
+	sync.Mutex
+
+	all   []string
+	shown []string
+}
+
+// secret makes text known as a secret: no command may show it from now on.
+func secret(text string) string {
+	secrets.Lock()
+	defer secrets.Unlock()
+	secrets.all = append(secrets.all, text)
+	return text
+}
+
+// search notes which secrets are in a text.
+func search(where, text string) {
+	secrets.Lock()
+	defer secrets.Unlock()
+	for _, s := range secrets.all {
+		if strings.Contains(text, s) {
+			secrets.shown = append(secrets.shown, fmt.Sprintf("%s shows %q", where, s))
+		}
+	}
+}
+
+// discreet fails when any output of any test showed a secret.
+type discreet struct{ kafkatest.TestingM }
+
+func (d discreet) Run() int {
+	code := d.TestingM.Run()
+	for _, s := range secrets.shown {
+		fmt.Fprintln(os.Stderr, s)
+		code = max(code, 1)
+	}
+	return code
+}
 
 // call runs one command line as a user would and returns what it wrote.
 type call struct {
@@ -32,6 +81,7 @@ type call struct {
 	stdin    string
 	env      []string
 	terminal bool
+	width    int
 	now      func() time.Time
 }
 
@@ -42,8 +92,9 @@ func (c call) run(ctx context.Context) (stdout, stderr string, code int) {
 	}
 	code = execute(ctx, c.args, environment{
 		stdin: strings.NewReader(c.stdin), stdout: &out, stderr: &errs, environ: c.env, now: c.now,
-		stdoutTerminal: c.terminal, stderrTerminal: c.terminal,
+		stdoutTerminal: c.terminal, stderrTerminal: c.terminal, columns: c.width,
 	})
+	search(fmt.Sprint(c.args), out.String()+errs.String())
 	return out.String(), errs.String(), code
 }
 
@@ -67,7 +118,7 @@ func (w *written) String() string {
 
 // script runs the commands of a testdata file. A command is
 //
-//	tocsin [terminal] [env=(NAME=value, …)]
+//	tocsin [terminal] [width=80] [env=(NAME=value, …)]
 //	arguments, one per line (stdin:text gives standard input, with \n for line feeds)
 //
 // and the output is what the program wrote and its exit code, with what differs from run to run masked.
@@ -75,10 +126,11 @@ func script(t *testing.T, file string, replace func(string) string, mask func(st
 	t.Helper()
 	datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
 		t.Helper()
-		c := call{terminal: d.HasArg("terminal")}
+		c := call{terminal: d.HasArg("terminal"), env: []string{"NO_COLOR=1"}}
+		d.MaybeScanArgs(t, "width", &c.width)
 		for _, a := range d.CmdArgs {
 			if a.Key == "env" {
-				c.env = a.Vals
+				c.env = append(c.env, a.Vals...)
 			}
 		}
 		for line := range strings.Lines(d.Input) {
@@ -117,10 +169,7 @@ func TestCommandLine(t *testing.T) {
 func TestSession(t *testing.T) {
 	file, err := filepath.Abs(filepath.Join("testdata", "session.txt"))
 	require.NoError(t, err)
-	dir := t.TempDir()
-	for d := dir; len(d) > len(os.TempDir()); d = filepath.Dir(d) {
-		require.NoError(t, os.Chmod(d, 0o755)) // the database server may run as another user
-	}
+	dir := pgtest.TempDir(t)
 	t.Chdir(dir)
 	admin := freeAddress(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -144,6 +193,8 @@ func TestSession(t *testing.T) {
 		return true
 	})
 	client := filepath.Join(dir, "embedded", "client.yaml")
+	discretion(t, client)
+	searchArguments(t)
 	masks := []*regexp.Regexp{
 		regexp.MustCompile(`\b[0-9a-f]{32}\b`),
 		regexp.MustCompile(time.Now().UTC().Format("2006-01-02") + `T[0-9:.]+Z`),
@@ -156,16 +207,28 @@ func TestSession(t *testing.T) {
 			if strings.Contains(line, "$ALERT") && alert == "" {
 				alert = firstAlert(t, client)
 			}
-			return strings.NewReplacer("$CLIENT", client, "$ALERT", alert).Replace(line)
+			return strings.NewReplacer("$CLIENT", client, "$ALERT", alert, "$ADMIN", admin).Replace(line)
 		},
 		func(out string) string {
-			out = strings.ReplaceAll(out, dir, "$DIR")
+			out = strings.NewReplacer(dir, "$DIR", admin, "$ADMIN").Replace(out)
 			for _, m := range masks {
 				out = m.ReplaceAllStringFunc(out, func(s string) string { return strings.Repeat("*", len(s)) })
 			}
+			// One for each core.
+			out = regexp.MustCompile(`with [0-9]+ workers|"workers":[0-9]+`).ReplaceAllStringFunc(out, func(s string) string {
+				return regexp.MustCompile(`[0-9]+`).ReplaceAllString(s, "*")
+			})
 			// Widths of columns differ with those of times.
+			out = regexp.MustCompile(`[0-9-]{10} [0-9:.]{8,12} UTC|(?m:^out: )[0-9:]{8}  (new|grown|closed) `).ReplaceAllStringFunc(out,
+				func(s string) string {
+					if strings.HasPrefix(s, "2026-03-02 ") {
+						return s // of the events, and not of the clock on the wall
+					}
+					return strings.Repeat("*", len(s))
+				})
 			return regexp.MustCompile(`  +`).ReplaceAllString(regexp.MustCompile(`\*+`).ReplaceAllString(out, "*"), "  ")
 		})
+	alertsFitTheSchema(t, client)
 	body := get(t, "http://"+admin+"/metrics")
 	require.Contains(t, body, `tocsin_processor_records_total{reason="not_json",verdict="dead_letter"} 1`)
 	require.Contains(t, body, "tocsin_sink_applied_total")
@@ -188,6 +251,44 @@ func TestSession(t *testing.T) {
 	require.Zero(t, code, errs)
 	require.Equal(t, 4, strings.Count(out, `"complete":true`), out)
 	require.Equal(t, replayed, digests(t, out), "the state is what a replay of the input gives")
+}
+
+// discretion makes the passwords known that the program has made for its own database.
+func discretion(t *testing.T, client string) {
+	t.Helper()
+	text, err := os.ReadFile(client)
+	require.NoError(t, err)
+	found := regexp.MustCompile(`postgres://[^:]*:([^@]*)@`).FindAllStringSubmatch(string(text), -1)
+	require.NotEmpty(t, found)
+	for _, f := range found {
+		secret(f[1])
+	}
+}
+
+// alertsFitTheSchema validates what the processor wrote, and what the log gives again, against `alerts schema`.
+func alertsFitTheSchema(t *testing.T, client string) {
+	t.Helper()
+	text, errs, code := call{args: []string{"alerts", "schema"}}.run(t.Context())
+	require.Zero(t, code, errs)
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	require.NoError(t, err)
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	require.NoError(t, compiler.AddResource("alert.json", doc))
+	schema, err := compiler.Compile("alert.json")
+	require.NoError(t, err)
+	shown, errs, code := call{args: []string{"--config", client, "alerts", "show", firstAlert(t, client)}}.run(t.Context())
+	require.Zero(t, code, errs)
+	replayed, errs, code := call{args: []string{"--config", client, "replay", "--out", "-"}}.run(t.Context())
+	require.Zero(t, code, errs)
+	n := 0
+	for line := range strings.Lines(shown + replayed) {
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
+		require.NoError(t, err)
+		require.NoError(t, schema.Validate(v), line)
+		n++
+	}
+	require.Greater(t, n, 2)
 }
 
 // digests picks the digests out of a listing, by line.
@@ -213,15 +314,18 @@ func firstAlert(t *testing.T, client string) string {
 		out, _, _ := call{args: []string{"--config", client, "alerts", "ls", "--state", "closed"}}.run(t.Context())
 		return json.Unmarshal([]byte(out), &a) == nil && a.ID != ""
 	}, 20*time.Second, 100*time.Millisecond, "no alert in the database")
+	require.Eventually(t, func() bool {
+		out, _, _ := call{args: []string{"--config", client, "alerts", "show", a.ID}}.run(t.Context())
+		return strings.Contains(out, `"status":"copied"`) && !strings.Contains(out, `"status":"pending"`)
+	}, 20*time.Second, 100*time.Millisecond, "the evidence is not copied")
 	return a.ID
 }
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := ports.FreeAddr(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
+	return addr
 }
 
 func get(t *testing.T, url string) string {
@@ -278,12 +382,4 @@ func TestProgress(t *testing.T) {
 	step(time.Second, 700, 0)
 	p.end()
 	require.Equal(t, "\r\x1b[Ksending: 700 events, 54/s\r\x1b[K", out.String())
-}
-
-// TestDemo is the demo as `tocsin demo` runs it.
-func TestDemo(t *testing.T) {
-	out, errs, code := call{args: []string{"demo", "--output", "table"}}.run(t.Context())
-	require.Zero(t, code, out+errs)
-	require.Contains(t, errs, "Every planted attack raised its alert, and nothing else did.")
-	require.Equal(t, 6, strings.Count(out, "true"), out)
 }

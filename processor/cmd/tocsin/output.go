@@ -9,7 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"unicode/utf8"
+
+	"tocsin/processor/app/terminal"
 )
 
 // listing writes rows: as a table on a terminal, one JSON object per line otherwise.
@@ -102,46 +103,25 @@ func (l *listing) end() error {
 	return nil
 }
 
-// escape makes text from outside safe for a terminal: what is not printable (control characters, among them those that
-// move the cursor or turn the direction of text, and bytes that are no UTF-8) is written as an escape. Line feeds stay
-// where lines is set.
-func escape(s string, lines bool) string {
-	clean := true
-	for _, r := range s {
-		if r == utf8.RuneError || !strconv.IsPrint(r) && (!lines || r != '\n') {
-			clean = false
-			break
-		}
-	}
-	if clean {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case strconv.IsPrint(r), lines && r == '\n':
-			b.WriteRune(r)
-		default:
-			q := strconv.QuoteRune(r)
-			b.WriteString(q[1 : len(q)-1])
-		}
-		i += n
-	}
-	return b.String()
-}
+// escape makes text from outside safe for a terminal.
+func escape(s string, lines bool) string { return terminal.Escape(s, lines) }
 
 // say writes a line to standard error. Nobody is left to tell when that fails.
 func (e *environment) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(e.stderr, format+"\n", args...)
 }
 
-// gap separates two parts of an output for people.
-func (e *environment) gap() error {
-	_, err := fmt.Fprintln(e.stdout)
-	return err
+// text writes lines that are neither a table nor objects: commands and statements for other programs.
+func (e *environment) text(lines []string) error {
+	return e.print(strings.Join(lines, "\n") + "\n")
+}
+
+// print writes text to standard output.
+func (e *environment) print(text string) error {
+	if _, err := io.WriteString(e.stdout, text); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	return nil
 }
 
 // fields writes one thing: a line per field on a terminal, one JSON object otherwise.

@@ -8,7 +8,7 @@ import (
 
 type runCommand struct {
 	Embedded bool     `help:"Start a broker and a database beside the process, for trying out."`
-	Roles    []string `help:"Parts to play, separated by commas: processor, sink. Default: all." placeholder:"LIST"`
+	Roles    []string `help:"Parts to play, with commas: processor, sink, counters. Default: all." placeholder:"LIST"`
 }
 
 // Run works until it is told to stop.
@@ -26,7 +26,7 @@ func (c runCommand) Run(ctx context.Context, env *environment) error {
 		return app.Usage(err)
 	}
 	return app.Run(ctx, app.Options{
-		Config: l, Roles: roles, Embedded: c.Embedded, Log: log, Now: env.now,
+		Config: l, Version: version, Roles: roles, Embedded: c.Embedded, Log: log, Now: env.now,
 		Started: func(s app.Started) {
 			log.Info("tocsin runs", "version", version, "brokers", s.Brokers, "database", s.Database, "http", s.HTTP)
 			if s.Client != "" {

@@ -55,8 +55,9 @@ topics: {partitions: 2}
 // The program's own commands against a broker that asks for TLS, a client's certificate and a user: topics are made,
 // events are written, judged and found again in the state. What is wrong is said with the setting it comes from.
 func TestSecuredBroker(t *testing.T) {
+	secret("wrong horse")
 	s := &secured{t: t, dir: t.TempDir(), broker: kafkatest.Start(t, kafkatest.Config{Security: &kafkatest.Security{
-		Users: map[string]string{"tocsin": "correct horse"}, ClientCert: true,
+		Users: map[string]string{"tocsin": secret("correct horse")}, ClientCert: true,
 	}})}
 	t.Run("works", s.works)
 	t.Run("mechanisms", s.mechanisms)
@@ -69,7 +70,8 @@ func (s *secured) works(t *testing.T) {
 	c := s.good()
 	c.password, c.file = "", secret
 	admin := freeAddress(t)
-	config := s.config(c, fmt.Sprintf("http: {listen: %q}\npostgres: {url: %q}\n", admin, pgtest.NewDatabase(t)))
+	config := s.config(c, fmt.Sprintf("http: {listen: %q}\nlog: {level: debug}\npostgres: {url: %q}\n", admin,
+		pgtest.NewDatabase(t)))
 	tocsin := func(stdin string, args ...string) string {
 		t.Helper()
 		out, errs, code := call{args: append(args, "--config", config), stdin: stdin}.run(t.Context())
@@ -106,9 +108,28 @@ func (s *secured) works(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return strings.Contains(tocsin("", "alerts", "ls"), "failed-auth-burst")
 	}, time.Minute, 100*time.Millisecond)
+	for _, path := range []string{"metrics", "readyz", "healthz"} {
+		search(path, get(t, "http://"+admin+"/"+path))
+	}
+	searchArguments(t)
 	require.Contains(t, tocsin("", "replay"), `"digest"`)
 	require.Contains(t, tocsin("", "offsets", "plan"), `"committed":`)
 	require.NotContains(t, tocsin("", "config", "print"), "horse")
+}
+
+// searchArguments looks at what all users of the machine see of this process and those that it has started.
+func searchArguments(t *testing.T) {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	for _, path := range lines {
+		status, err := os.ReadFile(filepath.Join(filepath.Dir(path), "status"))
+		ours := strings.Contains(string(status), fmt.Sprintf("\nPPid:\t%d\n", os.Getpid())) ||
+			strings.Contains(string(status), fmt.Sprintf("\nPid:\t%d\n", os.Getpid()))
+		if line, lineErr := os.ReadFile(path); err == nil && lineErr == nil && ours {
+			search("arguments", string(line))
+		}
+	}
 }
 
 func (s *secured) mechanisms(t *testing.T) {

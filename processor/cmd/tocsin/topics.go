@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"tocsin/processor/app"
 )
@@ -9,6 +10,7 @@ import (
 type topicsCommand struct {
 	Init  topicsInitCommand  `cmd:"" help:"Create the topics that are missing."`
 	Check topicsCheckCommand `cmd:"" help:"Compare the topics with what they must be. Exit code 1 when one is not."`
+	ACLs  topicsACLsCommand  `cmd:"" name:"acls" help:"Print the least rights at the cluster, as commands."`
 }
 
 type topicsInitCommand struct {
@@ -73,4 +75,45 @@ func (topicsCheckCommand) Run(ctx context.Context, env *environment) error {
 		env.say("All topics are as they must be.")
 	}
 	return nil
+}
+
+type topicsACLsCommand struct {
+	For       []string `help:"Only for these: ${duties}. Default: run, which is processor and sink." placeholder:"LIST"`
+	Principal string   `help:"Who is to get them. Default: the user of the configuration." placeholder:"User:NAME"`
+}
+
+// Run prints commands for an administrator, or with --output json one object per right. They are for a shell as much as
+// for people, so a pipe gets commands too.
+func (c topicsACLsCommand) Run(env *environment) error {
+	l, err := env.load()
+	if err != nil {
+		return err
+	}
+	duties, err := app.ParseDuties(c.For)
+	if err != nil {
+		return err
+	}
+	principal := c.Principal
+	if principal == "" {
+		principal = l.Principal()
+	}
+	rights := l.Rights(duties...)
+	if env.global.Output == "json" {
+		out := env.list("principal", "host", "permission", "operation", "resource_type", "resource_name", "pattern_type",
+			"for", "why")
+		for _, r := range rights {
+			pattern := "LITERAL"
+			if r.Prefix {
+				pattern = "PREFIXED"
+			}
+			out.row(principal, "*", "Allow", r.Operation, r.Type, r.Name, pattern, r.For, r.Why)
+		}
+		return out.end()
+	}
+	var text []string
+	for _, r := range rights {
+		text = append(text, fmt.Sprintf("# %s: %s (%s)", list(r.For), r, r.Why))
+	}
+	text = append(text, "# admin.properties: how an administrator of the cluster connects with Kafka's own tools")
+	return env.text(append(text, l.ACLCommands(principal, rights)...))
 }

@@ -24,6 +24,7 @@ import (
 	"tocsin/bench/collect"
 	"tocsin/processor/embedded"
 	"tocsin/processor/processortest/kafkatest"
+	"tocsin/processor/processortest/ports"
 	"tocsin/processor/processortest/program"
 	"tocsin/topics"
 )
@@ -62,7 +63,7 @@ func newEnv(t *testing.T, app string, brokers []string, dsn string, partitions i
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	addr, err := program.FreeAddr(t.Context())
+	addr, err := ports.FreeAddr(t.Context())
 	require.NoError(t, err)
 	return addr
 }

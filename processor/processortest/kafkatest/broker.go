@@ -26,6 +26,7 @@ type Config struct {
 	Port       int               // on 127.0.0.1; 0: any free one
 	HeapMB     int               // of the Java machine; 0: 512
 	LongLived  bool              // compile as a broker in production does: slower for minutes, faster afterwards
+	Patient    bool              // a broker that is left waiting, or paused, is taken for dead after a minute, not 3 s
 	Properties map[string]string // settings of the broker, over those of this package
 	Security   *Security         // nil: clients need neither TLS nor a password
 	Log        *slog.Logger      // nil: silent

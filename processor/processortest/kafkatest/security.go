@@ -3,9 +3,10 @@ package kafkatest
 import (
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Security makes the broker demand of its clients that they speak TLS and say who they are. The certificates are made
@@ -15,6 +16,23 @@ type Security struct {
 	Users map[string]string
 	// ClientCert demands a certificate of clients too (mTLS).
 	ClientCert bool
+	// CertificateOnly: clients are who their certificate says, and have no password. It implies ClientCert.
+	CertificateOnly bool
+	// Authorizer refuses clients what no access control list allows them. Lists are made over AdminAddrs.
+	Authorizer bool
+	// Reauthenticate makes clients say again who they are, this often; 0: never.
+	Reauthenticate time.Duration
+}
+
+// AdminAddrs are addresses at which an administrator of a broker with [Security] connects, without TLS or password.
+func (b *Broker) AdminAddrs() []string { return []string{local(b.ports[b.internal()])} }
+
+// listener is how clients connect, in Kafka's words.
+func (s *Security) listener() string {
+	if s.CertificateOnly {
+		return "SSL"
+	}
+	return "SASL_SSL"
 }
 
 // scramUsers are the arguments that make the users when the storage is formatted.
@@ -44,25 +62,42 @@ func (b *Broker) securitySettings() map[string]string {
 		plain += fmt.Sprintf(" user_%s=\"%s\"", name, b.cfg.Security.Users[name])
 	}
 	const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-	const listener = "listener.name.sasl_ssl."
+	// Tokens are believed unsigned, as Kafka does where nothing else is configured. The claim is of the broker's own
+	// token, which it needs and nobody uses.
+	const bearer = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required " +
+		"unsecuredLoginStringClaim_sub=\"broker\";"
+	sec := b.cfg.Security
+	listener := "listener.name." + strings.ToLower(sec.listener()) + "."
 	clientAuth := "none"
-	if b.cfg.Security.ClientCert {
+	if sec.ClientCert || sec.CertificateOnly {
 		clientAuth = "required"
 	}
-	mechanisms := []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
-	return map[string]string{
+	mechanisms := []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"}
+	all := map[string]string{
 		"inter.broker.listener.name":                "PLAINTEXT",
-		"listener.security.protocol.map":            "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"listener.security.protocol.map":            "SASL_SSL:SASL_SSL,SSL:SSL,PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"sasl.enabled.mechanisms":                   strings.Join(mechanisms, ","),
 		listener + "plain.sasl.jaas.config":         plain + ";",
 		listener + "scram-sha-256.sasl.jaas.config": scram,
 		listener + "scram-sha-512.sasl.jaas.config": scram,
+		listener + "oauthbearer.sasl.jaas.config":   bearer,
 		"ssl.keystore.type":                         "PEM",
-		"ssl.keystore.location":                     filepath.Join(b.cfg.Dir, brokerFile),
+		"ssl.keystore.location":                     b.Files().Server,
 		"ssl.truststore.type":                       "PEM",
 		"ssl.truststore.location":                   b.Files().CA,
 		listener + "ssl.client.auth":                clientAuth,
 		"ssl.endpoint.identification.algorithm":     "",
 		"connection.failed.authentication.delay.ms": "0",
 	}
+	if sec.Authorizer {
+		all["authorizer.class.name"] = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+		all["super.users"] = "User:ANONYMOUS" // the broker itself, and whoever comes to AdminAddrs
+	}
+	if sec.Reauthenticate > 0 {
+		every := strconv.FormatInt(sec.Reauthenticate.Milliseconds(), 10)
+		for _, m := range mechanisms {
+			all[listener+strings.ToLower(m)+".connections.max.reauth.ms"] = every
+		}
+	}
+	return all
 }

@@ -6,22 +6,22 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
 	"tocsin/processor/embedded/child"
+	"tocsin/processor/processortest/ports"
 )
 
 // settings is the text of server.properties.
 func (b *Broker) settings() string {
 	clients := fmt.Sprintf("PLAINTEXT://127.0.0.1:%d", b.ports[0])
 	if b.cfg.Security != nil {
-		clients = fmt.Sprintf("SASL_SSL://127.0.0.1:%d,PLAINTEXT://127.0.0.1:%d", b.ports[0], b.ports[b.internal()])
+		clients = fmt.Sprintf("%s://127.0.0.1:%d,PLAINTEXT://127.0.0.1:%d", b.cfg.Security.listener(), b.ports[0],
+			b.ports[b.internal()])
 	}
 	all := map[string]string{
 		"process.roles":             "broker,controller",
@@ -60,6 +60,9 @@ func (b *Broker) settings() string {
 		"socket.send.buffer.bytes":       "1048576",
 		"socket.receive.buffer.bytes":    "1048576",
 		"log.segment.delete.delay.ms":    "1000",
+	}
+	if b.cfg.Patient {
+		all["broker.session.timeout.ms"] = "60000"
 	}
 	if b.cfg.Security != nil {
 		maps.Copy(all, b.securitySettings())
@@ -113,15 +116,13 @@ func clusterID() string {
 }
 
 // freePorts finds a port for clients, unless one is wanted, and others for the broker's own use.
-func freePorts(ctx context.Context, want int) (ports [3]int, err error) {
-	var config net.ListenConfig
-	for i, port := range []int{want, 0, 0} {
-		l, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err != nil {
-			return ports, fmt.Errorf("port %d for Kafka is not free: %w", port, err)
+func freePorts(ctx context.Context, want int) (found [3]int, err error) {
+	for i := range found {
+		if i == 0 && want != 0 {
+			found[i] = want
+		} else if found[i], err = ports.Free(ctx); err != nil {
+			return found, err
 		}
-		defer func() { _ = l.Close() }() // only now, so that the second is another one
-		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
-	return ports, nil
+	return found, nil
 }

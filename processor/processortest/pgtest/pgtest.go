@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tocsin/processor/embedded"
+	"tocsin/processor/processortest/ports"
 )
 
 // startWithin bounds a start, which is slow when other tests keep all cores busy.
@@ -112,6 +113,12 @@ func start(t testing.TB, cfg embedded.PostgresConfig) *embedded.Postgres {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
+	if cfg.Port == 0 {
+		var err error
+		if cfg.Port, err = ports.Free(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
 	server, err := embedded.StartPostgres(ctx, cfg)
 	if err != nil {
 		t.Fatalf("%v\n(`make setup` installs what the tests need)", err)

@@ -1,9 +1,7 @@
 package program
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"path/filepath"
 	"strings"
 
@@ -61,13 +59,4 @@ postgres: {url: %[5]q}
 http: {listen: %[6]q}
 log: {format: json}
 %[7]s`, a.ID, m.Data(), strings.Join(a.Brokers, `", "`), a.Partitions, a.DSN, m.HTTP, a.Extra, m.Instance, a.Cluster)
-}
-
-// FreeAddr is an address on this machine that nobody listened on a moment ago.
-func FreeAddr(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	return l.Addr().String(), l.Close()
 }

@@ -78,15 +78,14 @@ func runCell(t *testing.T, point string, loss Loss, seed uint64, again string) (
 		r = run(t, plan, again)
 		report(t, r, again)
 		hit = r.Crashed[plan.Crashes[0].Point]
-		if s, ok := scenarios[point]; ok {
-			var history bytes.Buffer
-			_, err := r.History.WriteTo(&history)
-			require.NoError(t, err)
-			hit = hit && s.met(history.String())
-		} else {
+		s, ok := scenarios[point]
+		if !ok {
 			break
 		}
-		if hit || t.Failed() {
+		var history bytes.Buffer
+		_, err := r.History.WriteTo(&history)
+		require.NoError(t, err)
+		if hit = hit && s.met(history.String()); hit || t.Failed() {
 			break
 		}
 	}

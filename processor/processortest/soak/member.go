@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"tocsin/processor/embedded/child"
+	"tocsin/processor/processortest/ports"
 	"tocsin/processor/processortest/program"
 )
 
@@ -52,7 +53,7 @@ type life struct {
 }
 
 func (w *world) newMember(ctx context.Context, number int) (*member, error) {
-	listen, err := program.FreeAddr(ctx)
+	listen, err := ports.FreeAddr(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -60,9 +60,10 @@ type KillRecord struct {
 }
 
 func newReport(cfg *Config) *Report {
-	return &Report{Commit: cfg.Commit, Seed: cfg.Seed, Began: time.Now().UTC().Truncate(time.Second), Events: cfg.Events, Processes: members,
-		Machine: fmt.Sprintf("%d CPUs, %s, %s", runtime.NumCPU(), runtime.GOOS, runtime.Version()),
-		Faults:  map[Kind]int{}, Aborts: map[string]int{}}
+	return &Report{Commit: cfg.Commit, Seed: cfg.Seed, Began: time.Now().UTC().Truncate(time.Second), Events: cfg.Events,
+		Processes: members,
+		Machine:   fmt.Sprintf("%d CPUs, %s, %s", runtime.NumCPU(), runtime.GOOS, runtime.Version()),
+		Faults:    map[Kind]int{}, Aborts: map[string]int{}}
 }
 
 func (r *Report) elapsed() float64 {

@@ -78,7 +78,7 @@ func (w *world) checkLogs() error {
 	}
 	// Nothing above has been checked where there was nothing to check.
 	if sum.First < partitions || sum.Compared == 0 || sum.Tail+sum.TailOthers == 0 || sum.TailRecords == 0 {
-		w.report.fail("%d restores in full, %d of the tail with %d records, %d compared with the disk: too few to show anything",
+		w.report.fail("%d restores in full, %d of the tail with %d records, %d compared with the disk: that shows nothing",
 			sum.First, sum.Tail+sum.TailOthers, sum.TailRecords, sum.Compared)
 	}
 	return nil

@@ -218,8 +218,8 @@ func (s *storm) measure(ctx context.Context) error {
 // writeMarkdown writes the report as a table.
 func (r *StormReport) writeMarkdown(path, broker string, gap float64) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# A rebalance storm on %s\n\nBegan %s, commit %s, %s. The CPU time is that of the members, the load and the "+
-		"test", broker, r.Began.Format("2006-01-02 15:04 MST"), cmp.Or(r.Commit, "not recorded"), r.Machine)
+	fmt.Fprintf(&b, "# A rebalance storm on %s\n\nBegan %s, commit %s, %s. The CPU time is that of the members, the load "+
+		"and the test", broker, r.Began.Format("2006-01-02 15:04 MST"), cmp.Or(r.Commit, "not recorded"), r.Machine)
 	if broker == "kafka" {
 		b.WriteString("; the broker's is not in it")
 	}

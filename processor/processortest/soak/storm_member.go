@@ -89,8 +89,8 @@ func (m *stormMember) stop(ctx context.Context, s *storm) error {
 	s.report.Replaced += replaced
 	s.report.Surplus += surplus
 	if surplus > 0 {
-		s.report.fail("member %s aborted %d transactions or replaced its client beyond one in each of %d rebalances, see its "+
-			"log %s; aborts within each generation: %v", m.name, surplus, generations, m.log.Name(), m.seen.aborts)
+		s.report.fail("member %s aborted %d transactions or replaced its client beyond one in each of %d rebalances, see "+
+			"its log %s; aborts within each generation: %v", m.name, surplus, generations, m.log.Name(), m.seen.aborts)
 	}
 	if noted != aborted+replaced {
 		s.report.fail("member %s logged %d aborts and new clients, and counted %d and %d", m.name, noted, aborted, replaced)

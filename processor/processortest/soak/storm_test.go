@@ -24,7 +24,7 @@ func TestStorm(t *testing.T) {
 		defer c.Close()
 		testStorm(t, c.ListenAddrs(), 5)
 	})
-	t.Run("kafka", func(t *testing.T) { testStorm(t, kafkatest.Start(t, kafkatest.Config{}).Addrs(), 15) })
+	t.Run("kafka", func(t *testing.T) { testStorm(t, kafkatest.Start(t, kafkatest.Config{Patient: true}).Addrs(), 15) })
 }
 
 func testStorm(t *testing.T, brokers []string, gap float64) {

@@ -36,8 +36,8 @@ func WriteMarkdown(path, title string, reports ...*Report) error {
 			failed++
 		}
 	}
-	fmt.Fprintf(&b, "%d runs, %d of them failed; %d kills, %d events, %.1f hours, %.1f hours of CPU time%s.\n\n", len(reports),
-		failed, kills, events, float64(seconds)/3600, float64(cpu)/3600, unmeasured)
+	fmt.Fprintf(&b, "%d runs, %d of them failed; %d kills, %d events, %.1f hours, %.1f hours of CPU time%s.\n\n",
+		len(reports), failed, kills, events, float64(seconds)/3600, float64(cpu)/3600, unmeasured)
 	for i, line := range rows(reports) {
 		b.WriteString("| " + strings.Join(line, " | ") + " |\n")
 		if i == 0 {

@@ -15,6 +15,7 @@ import (
 	"tocsin/bench/produce"
 	"tocsin/processor/embedded"
 	"tocsin/processor/processortest/kafkatest"
+	"tocsin/processor/processortest/ports"
 	"tocsin/processor/processortest/program"
 )
 
@@ -36,17 +37,19 @@ type world struct {
 
 func (w *world) setUp(ctx context.Context, secret string) (err error) {
 	if w.broker, err = kafkatest.StartBroker(ctx, kafkatest.Config{
-		Dir: filepath.Join(w.cfg.Dir, "kafka"), HeapMB: 768,
+		Dir: filepath.Join(w.cfg.Dir, "kafka"), HeapMB: 768, Patient: true,
 		Properties: map[string]string{
 			"group.min.session.timeout.ms": "1000",
-			// The controller must not take a broker for dead that a busy machine has left waiting.
-			"broker.session.timeout.ms":    "60000",
 			"offsets.topic.num.partitions": "2", "transaction.state.log.num.partitions": "4",
 		},
 	}); err != nil {
 		return err
 	}
-	if err := w.startPostgres(ctx, 0); err != nil {
+	port, err := ports.Free(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.startPostgres(ctx, port); err != nil {
 		return err
 	}
 	if err := w.postgres.CreateDatabase(ctx, "soak"); err != nil {

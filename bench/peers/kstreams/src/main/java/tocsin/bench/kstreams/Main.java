@@ -22,6 +22,7 @@ public final class Main {
       return;
     }
     KafkaStreams streams = new KafkaStreams(DetectorTopology.build(settings), settings.streams());
+    streams.setGlobalStateRestoreListener(new RestoreLog());
     CountDownLatch failed = new CountDownLatch(1);
     streams.setUncaughtExceptionHandler(
         e -> {
