@@ -17,9 +17,14 @@ make postgres-admin-password "$(random)"
 make postgres-password "$(random)"
 make postgres-admin-url "postgres://postgres:$(cat "$dir/postgres-admin-password")@postgres:5432/tocsin?sslmode=disable"
 make postgres-url "postgres://tocsin:$(cat "$dir/postgres-password")@postgres:5432/tocsin?sslmode=disable"
-make redis-conf "requirepass $(random)
+make redis-password "$(random)"
+# The rights are those of deploy/docs/live.md. Evicted keys would be missed by nobody: rather refuse what does not fit.
+make redis-conf "user default off
+user tocsin on >$(cat "$dir/redis-password") resetkeys ~tocsin:* resetchannels nocommands +ping +select +eval +evalsha +hget \
++hmget +hset +hlen +hexists +hincrby +hdel +hvals +hgetall +zadd +zrem +zrange +zrangebyscore +zremrangebyscore \
++zremrangebyrank +incrby +set +mget +expire +expireat
 maxmemory 64mb
-maxmemory-policy allkeys-lru
+maxmemory-policy noeviction
 save \"\"
 appendonly no"
 echo "the secrets are in $dir"

@@ -16,7 +16,11 @@ func (c *Config) DrainLimit() time.Duration {
 		group = 10 * time.Second // asking for the outcome of the last transaction, and closing the clients
 		flush = closeState       // before the state is closed; not cut off, for it waits for the disk alone
 	)
-	return time.Duration(c.Kafka.TransactionWatchdog) + group + flush + closeState + closePool + 2*closeHTTP
+	const (
+		clients = 2*closePool + 2*closeHTTP // database and Redis; Kafka's of the admin server, and that server itself
+		traces  = closeTraces + time.Second
+	)
+	return time.Duration(c.Kafka.TransactionWatchdog) + group + flush + closeState + clients + traces
 }
 
 // closers takes down what was opened, the last first, each step with a bound on its time: what hangs is named and left

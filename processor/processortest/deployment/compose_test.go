@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tocsin/processor/app"
 )
 
 // composeFile is what is looked at of deploy/compose.yaml beyond its schema.
@@ -127,6 +129,18 @@ func TestComposeSecrets(t *testing.T) {
 	require.ElementsMatch(t, named, made)
 }
 
+// composeSettings are those of a service of ours, with the secrets that it is given of those in dir.
+func composeSettings(t *testing.T, s service, dir string) *app.Loaded {
+	t.Helper()
+	return settingsWith(t, deploy(t, "compose", "tocsin.yaml"), s.Environment, func(to string) {
+		for _, secret := range s.Secrets {
+			content, err := os.ReadFile(filepath.Join(dir, secret))
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(to, secret), content, 0o600))
+		}
+	})
+}
+
 // The configuration passes the program's own check in each service of ours, with the secrets that are mounted there; what
 // the program may take fits in what the service gets.
 func TestComposeServicesUnderstandTheirConfiguration(t *testing.T) {
@@ -138,13 +152,7 @@ func TestComposeServicesUnderstandTheirConfiguration(t *testing.T) {
 		require.Equal(t, []string{"ALL"}, s.CapDrop, name)
 		require.Equal(t, "/etc/tocsin/tocsin.yaml", s.Environment["TOCSIN_CONFIG"], name)
 		require.Contains(t, s.Volumes, "./compose/tocsin.yaml:/etc/tocsin/tocsin.yaml:ro", name)
-		l := settingsWith(t, deploy(t, "compose", "tocsin.yaml"), s.Environment, func(to string) {
-			for _, secret := range s.Secrets {
-				content, err := os.ReadFile(filepath.Join(dir, secret))
-				require.NoError(t, err)
-				require.NoError(t, os.WriteFile(filepath.Join(to, secret), content, 0o600))
-			}
-		})
+		l := composeSettings(t, s, dir)
 		require.Equal(t, name == "migrate", l.Postgres.AdminURL.Set(), name)
 		require.Equal(t, []string{"kafka:9092"}, l.Kafka.Brokers)
 		if name != "tocsin" {
@@ -155,6 +163,7 @@ func TestComposeServicesUnderstandTheirConfiguration(t *testing.T) {
 		require.Greater(t, grace, l.DrainLimit(), "stop_grace_period")
 		require.GreaterOrEqual(t, size(t, s.MemLimit), memory(l), "mem_limit")
 		require.True(t, slices.ContainsFunc(s.Volumes, func(v string) bool { return v == "state:"+l.App.DataDir }))
-		require.Equal(t, []string{"127.0.0.1:9464" + l.HTTP.Listen}, s.Ports)
+		require.Equal(t, []string{"127.0.0.1" + l.HTTP.Listen + l.HTTP.Listen}, s.Ports)
+		require.Equal(t, []string{"CMD", "/tocsin", "health"}, s.HealthCheck.Test[:3])
 	}
 }
