@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the container image of deploy/Dockerfile without an engine or a daemon, looks at what came out, and runs it: as the
-# image's user, on its root file system mounted read-only, with a real Kafka and PostgreSQL beside it. Leaves the image in
-# .cache/image/tocsin.tar (docker load, podman load). Needs buildah and root.
+# image's user, on its root file system mounted read-only, with a real Kafka, PostgreSQL and Redis beside it. Leaves the image
+# in .cache/image/tocsin.tar (docker load, podman load). Needs buildah, busybox, and root on Linux: .ci/setup.sh image.
 #
 # The stage that builds is the Dockerfile's; its base is not the official image of Go, which would have to be fetched, but
 # the Go, the certificates and the module and build caches of this machine, on a busybox. IMAGE_GO=docker.io/library/golang:…
@@ -10,6 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 [ "$(id -u)" = 0 ] || { echo "image: needs root, to mount the image's root file system and change into it" >&2; exit 1; }
+unshare --mount true || { echo "image: this root may not mount anything (a container without CAP_SYS_ADMIN?)" >&2; exit 1; }
 version=${VERSION:-$(git describe --tags --always --dirty)}
 revision=$(git rev-parse HEAD)
 dir=$PWD/.cache/image
@@ -41,6 +42,7 @@ if [ -z "${IMAGE_GO:-}" ]; then
   volumes=(--volume "$(go env GOROOT):/usr/local/go:ro" --volume "$(go env GOMODCACHE):/go/pkg/mod"
     --volume "$(go env GOCACHE):/go/cache")
   mkdir -p "$(go env GOMODCACHE)" "$(go env GOCACHE)"
+  go mod download # from where this machine is set to fetch modules
 fi
 
 echo "image: building tocsin:$version"
@@ -59,4 +61,6 @@ echo "image: user $(config User), entry point $(config Entrypoint) $(config Cmd)
 # What the test mounts over the read-only root: the configuration, the secrets, the volume of the state.
 mkdir -p "$dir/root/run/secrets"
 TOCSIN_IMAGE_ROOT=$dir/root TOCSIN_IMAGE_USER=$(config User) TOCSIN_IMAGE_VERSION=$version \
-  go test -count 1 -v -run '^TestImage' ./processor/processortest/deployment
+  go test -count 1 -v -run '^TestImage$' ./processor/processortest/deployment | tee "$dir/test.log"
+# A test that skipped has shown nothing.
+grep -q '^--- PASS: TestImage ' "$dir/test.log" || { echo "image: the test did not run" >&2; exit 1; }

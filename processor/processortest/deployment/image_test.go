@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -23,6 +22,8 @@ import (
 	"tocsin/processor/embedded/child"
 	"tocsin/processor/processortest/kafkatest"
 	"tocsin/processor/processortest/pgtest"
+	"tocsin/processor/processortest/ports"
+	"tocsin/processor/processortest/redistest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(kafkatest.Wrap(m)) }
@@ -76,8 +77,9 @@ func (i *image) file(content []byte, path ...string) {
 }
 
 // The image does what the manifests have it do: its program is run with their arguments, variables, configuration and
-// secrets, as the image's user on a read-only root, against a Kafka that wants TLS and SCRAM, and PostgreSQL. It creates the
-// topics and the tables, gets ready, finds an attack, and ends in time when told to.
+// secrets, as the image's user on a read-only root, against a Kafka that wants TLS and SCRAM, PostgreSQL, and a Redis that
+// wants TLS and a password. It creates the topics and the tables, gets ready, says so as the compose file asks, finds an
+// attack, counts it, and ends in time when told to.
 func TestImage(t *testing.T) {
 	root := os.Getenv("TOCSIN_IMAGE_ROOT")
 	if root == "" {
@@ -90,11 +92,14 @@ func TestImage(t *testing.T) {
 		Users: map[string]string{"tocsin": "correct horse"},
 	}})
 	database := pgtest.NewDatabase(t)
-	i.prepare(broker, database)
-	admin := freeAddress(t)
+	numbers := redistest.Start(t, redistest.Config{TLS: true, Password: "battery staple"})
+	i.prepare(broker, database, numbers)
+	admin, err := ports.FreeAddr(t.Context())
+	require.NoError(t, err)
 	// What is another here than in the cluster: where things are, and that there is one broker.
 	i.env = []string{
 		"TOCSIN_KAFKA__BROKERS=" + broker.Addrs()[0], "TOCSIN_HTTP__LISTEN=" + admin,
+		"TOCSIN_REDIS__ADDRESS=" + numbers.Addr(), "TOCSIN_REDIS__USERNAME=default",
 		"TOCSIN_KAFKA__REPLICATION_FACTOR=1", "TOCSIN_KAFKA__MIN_INSYNC_REPLICAS=1", "TOCSIN_TOPICS__PARTITIONS=3",
 	}
 
@@ -118,20 +123,23 @@ func TestImage(t *testing.T) {
 }
 
 // prepare puts configuration and secrets where the pods have them.
-func (i *image) prepare(broker *kafkatest.Broker, database string) {
+func (i *image) prepare(broker *kafkatest.Broker, database string, numbers *redistest.Server) {
 	t := i.t
 	t.Helper()
-	config, err := os.ReadFile(deploy(t, "k8s", "config", "tocsin.yaml"))
+	config, err := os.ReadFile(uncommented(t, deploy(t, "k8s", "config", "tocsin.yaml")))
 	require.NoError(t, err)
 	i.file(config, "config", "tocsin.yaml")
 	ca, err := os.ReadFile(broker.Files().CA)
+	require.NoError(t, err)
+	redisCA, err := os.ReadFile(numbers.Files().CA)
 	require.NoError(t, err)
 	name, err := url.Parse(database)
 	require.NoError(t, err)
 	superuser := pgtest.Server(t).SuperuserDSN(strings.TrimPrefix(name.Path, "/"))
 	for file, content := range map[string]string{
 		"kafka-ca.pem": string(ca), "kafka-password": "correct horse\n", "postgres-url": database + "\n",
-		"hmac-secret": strings.Repeat("0123456789abcdef", 4) + "\n",
+		"hmac-secret": strings.Repeat("0123456789abcdef", 4) + "\n", "redis-ca.pem": string(redisCA),
+		"redis-password": "battery staple\n",
 	} {
 		i.file([]byte(content), "secrets", "tocsin", file)
 	}
@@ -166,6 +174,8 @@ func (i *image) judges(config []string, admin string) {
 			process.LogTail(4000))
 	}
 	t.Logf("ready after %s", time.Since(began).Round(time.Millisecond))
+	_, services := compose(t)
+	t.Log(i.run(config, "", services.Services["tocsin"].HealthCheck.Test[2:]...))
 
 	var events strings.Builder
 	for n := range 6 {
@@ -176,6 +186,9 @@ func (i *image) judges(config []string, admin string) {
 	require.Eventually(t, func() bool {
 		return strings.Contains(i.run(config, "", "alerts", "ls"), "failed-auth-burst")
 	}, time.Minute, 100*time.Millisecond, "no alert: %s", process.LogTail(4000))
+	require.Eventually(t, func() bool {
+		return strings.Contains(i.run(config, "", "metrics", "-o", "json"), `"failed-auth-burst"`)
+	}, time.Minute, 100*time.Millisecond, "the alert is not counted: %s", process.LogTail(4000))
 
 	asked := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -183,7 +196,9 @@ func (i *image) judges(config []string, admin string) {
 	require.NoError(t, process.Stop(ctx, syscall.SIGTERM), process.LogTail(4000))
 	t.Logf("ended %s after SIGTERM", time.Since(asked).Round(time.Millisecond))
 	require.NoError(t, process.Err(), process.LogTail(4000))
-	require.NotContains(t, process.LogTail(1<<20), "correct horse")
+	for _, secret := range []string{"correct horse", "battery staple"} {
+		require.NotContains(t, process.LogTail(1<<20), secret)
+	}
 }
 
 // pairs writes variables as processes take them.
@@ -192,14 +207,6 @@ func pairs(env map[string]string) (out []string) {
 		out = append(out, name+"="+value)
 	}
 	return out
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
 }
 
 // answer is the status of an answer, 0 for none.

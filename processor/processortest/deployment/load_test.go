@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,6 +57,18 @@ func documents(t *testing.T, file string) []document {
 		all = append(all, document{file, j})
 	}
 	return all
+}
+
+// uncommented is a copy of a file where lines that begin with "#: " are no comments.
+func uncommented(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	out := regexp.MustCompile(`(?m)^( *)#: `).ReplaceAll(text, []byte("$1"))
+	require.NotEqual(t, string(text), string(out), "%s: nothing is in such a comment", file)
+	path := filepath.Join(t.TempDir(), filepath.Base(file))
+	require.NoError(t, os.WriteFile(path, out, 0o600))
+	return path
 }
 
 // compile makes a schema of a place in a file of testdata.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -91,6 +92,16 @@ type volumeMount struct {
 type manifest struct {
 	document
 	object
+}
+
+// destinations are the ports that a network policy lets pods reach.
+func (m manifest) destinations() (ports []string) {
+	for _, e := range m.Spec.Egress {
+		for _, p := range e.Ports {
+			ports = append(ports, strconv.Itoa(p.Port))
+		}
+	}
+	return ports
 }
 
 // rendered gives what a kustomization makes: the objects it names, with those of the folders it names.

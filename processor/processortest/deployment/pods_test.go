@@ -6,7 +6,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +105,9 @@ var secretFiles = map[string][]string{
 	"admin":   {"postgres-admin-url"},
 }
 
+// redisFiles are those that the secret holds besides where there is a Redis.
+var redisFiles = []string{"redis-ca.pem", "redis-password"}
+
 func mounted(c container) (files []string) {
 	for _, m := range c.VolumeMounts {
 		for _, f := range secretFiles[m.Name] {
@@ -123,7 +125,29 @@ func TestSecretsAreDocumented(t *testing.T) {
 	for _, m := range regexp.MustCompile(`--from-file=([a-z.-]+)`).FindAllStringSubmatch(string(text), -1) {
 		documented = append(documented, m[1])
 	}
-	require.ElementsMatch(t, slices.Concat(secretFiles["secrets"], secretFiles["admin"]), documented)
+	require.ElementsMatch(t, slices.Concat(secretFiles["secrets"], redisFiles, secretFiles["admin"]), documented)
+}
+
+// With what is said in comments for Redis taken in, the configuration is one that the program takes, and the network
+// policy lets the pods reach that Redis.
+func TestPodsWithRedis(t *testing.T) {
+	_, all := rendered(t, deploy(t, "k8s", "run"))
+	c := find(t, all, "StatefulSet").Spec.Template.Spec.Containers[0]
+	secrets := mounted(c)
+	for _, f := range redisFiles {
+		secrets = append(secrets, "/run/secrets/tocsin/"+f)
+	}
+	l := settings(t, uncommented(t, deploy(t, "k8s", "config", "tocsin.yaml")), environment(t, c), secrets)
+	require.NotEmpty(t, l.Redis.Address)
+	require.True(t, l.Redis.TLS.Enabled)
+	require.True(t, l.Redis.Password.Set())
+	_, port, err := net.SplitHostPort(l.Redis.Address)
+	require.NoError(t, err)
+
+	docs := documents(t, uncommented(t, deploy(t, "k8s", "run", "networkpolicy.yaml")))
+	require.Len(t, docs, 1)
+	require.NoError(t, validate(t, docs[0], compile(t, "kubernetes-1.30.json", "#/kinds/networking.k8s.io~1v1~1NetworkPolicy")))
+	require.Contains(t, manifest{docs[0], read[object](t, docs[0])}.destinations(), port)
 }
 
 // What the manifests say fits what the program does: time to drain, memory, ports, folders, names.
@@ -136,6 +160,10 @@ func TestStatefulSetFitsTheProgram(t *testing.T) {
 
 	grace := time.Duration(p.TerminationGracePeriodSeconds) * time.Second
 	require.Greater(t, grace, l.DrainLimit(), "terminationGracePeriodSeconds")
+	page, err := os.ReadFile(deploy(t, "docs", "kubernetes.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(page), fmt.Sprintf("at least the watchdog + %.0f s",
+		(l.DrainLimit()-time.Duration(l.Kafka.TransactionWatchdog)).Seconds()))
 	require.GreaterOrEqual(t, size(t, c.Resources.Limits["memory"]), memory(l), "limits.memory")
 	require.Equal(t, "Parallel", set.Spec.PodManagementPolicy)
 
@@ -165,12 +193,7 @@ func TestStatefulSetFitsTheProgram(t *testing.T) {
 	for key, value := range policy.Spec.PodSelector.MatchLabels {
 		require.Equal(t, labels[key], value, "the NetworkPolicy is about other pods")
 	}
-	var out []string
-	for _, e := range policy.Spec.Egress {
-		for _, p := range e.Ports {
-			out = append(out, strconv.Itoa(p.Port))
-		}
-	}
+	out := policy.destinations()
 	for _, broker := range l.Kafka.Brokers {
 		_, port, err := net.SplitHostPort(broker)
 		require.NoError(t, err)
