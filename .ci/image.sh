@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Builds the container image of deploy/Dockerfile without an engine or a daemon, looks at what came out, and runs it: as the
-# image's user, on its root file system mounted read-only, with a real Kafka, PostgreSQL and Redis beside it. Leaves the image
-# in .cache/image/tocsin.tar (docker load, podman load). Needs buildah, busybox, and root on Linux: .ci/setup.sh image.
+# Builds the container image of deploy/Dockerfile without an engine or a daemon, looks at what came out, and runs it: as
+# the image's user, on its root file system mounted read-only, with a real Kafka, PostgreSQL and Redis beside it. Leaves
+# the image in .cache/image/tocsin.tar (docker load, podman load). Needs buildah, busybox, and root on Linux:
+# .ci/setup.sh image.
 #
-# The stage that builds is the Dockerfile's; its base is not the official image of Go, which would have to be fetched, but
-# the Go, the certificates and the module and build caches of this machine, on a busybox. IMAGE_GO=docker.io/library/golang:…
-# takes another one.
+# The stage that builds is the Dockerfile's; its base is not the official image of Go, which would have to be fetched,
+# but the Go, the certificates and the module and build caches of this machine, on a busybox.
+# IMAGE_GO=docker.io/library/golang:… takes another one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -46,8 +47,9 @@ if [ -z "${IMAGE_GO:-}" ]; then
 fi
 
 echo "image: building tocsin:$version"
-storage build -q --pull-never --file deploy/Dockerfile "${volumes[@]}" --build-arg "GO_IMAGE=$base" --build-arg "VERSION=$version" \
-  --build-arg "REVISION=$revision" --timestamp "$(git log -1 --format=%ct)" --tag "tocsin:$version" . >/dev/null
+storage build -q --pull-never --file deploy/Dockerfile "${volumes[@]}" --build-arg "GO_IMAGE=$base" \
+  --build-arg "VERSION=$version" --build-arg "REVISION=$revision" --timestamp "$(git log -1 --format=%ct)" \
+  --tag "tocsin:$version" . >/dev/null
 rm -f "$dir/tocsin.tar"
 storage push -q "tocsin:$version" "docker-archive:$dir/tocsin.tar:tocsin:$version"
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the secrets of deploy/compose.yaml: one file each in deploy/compose/secrets (or the folder given). Those that are
-# there are left alone. Only the owner may look into the folder; the files themselves are readable, because containers see
-# them as they are here, and each reads them as a user of its own.
+# Makes the secrets of deploy/compose.yaml: one file each in deploy/compose/secrets (or the folder given). Those that
+# are there are left alone. Only the owner may look into the folder; the files themselves are readable, because
+# containers see them as they are here, and each reads them as a user of its own.
 set -eu
 dir=${1:-$(dirname "$0")/secrets}
 

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// DrainLimit is how long a stop may take from the first signal on, if what it waits for answers as late as it may: the end of
-// the transactions that are open, the group, the flush of the state, and each step of going down. Whoever kills a process that
-// does not end must wait longer. A kill before that loses nothing; the next start reads some transactions again.
+// DrainLimit is how long a stop may take from the first signal on, if what it waits for answers as late as it may: the
+// end of the transactions that are open, the group, the flush of the state, and each step of going down. Whoever kills
+// a process that does not end must wait longer. A kill before that loses nothing; the next start reads some
+// transactions again.
 func (c *Config) DrainLimit() time.Duration {
 	const (
 		group = 10 * time.Second // asking for the outcome of the last transaction, and closing the clients

@@ -8,8 +8,8 @@ import (
 	"tocsin/processor/app"
 )
 
-// version and revision are set by the linker in releases and images. Without, the revision is the one that Go notes when it
-// builds in a checkout.
+// version and revision are set by the linker in releases and images. Without, the revision is the one that Go notes
+// when it builds in a checkout.
 var version, revision = "dev", ""
 
 type versionCommand struct{}

@@ -141,8 +141,8 @@ func composeSettings(t *testing.T, s service, dir string) *app.Loaded {
 	})
 }
 
-// The configuration passes the program's own check in each service of ours, with the secrets that are mounted there; what
-// the program may take fits in what the service gets.
+// The configuration passes the program's own check in each service of ours, with the secrets that are mounted there;
+// what the program may take fits in what the service gets.
 func TestComposeServicesUnderstandTheirConfiguration(t *testing.T) {
 	_, c := compose(t)
 	dir := makeSecrets(t)

@@ -16,9 +16,9 @@ import (
 	"tocsin/processor/processortest/pgtest"
 )
 
-// What the compose file does to its Postgres, on one of ours: psql runs the file that makes the role (under another name,
-// for the server has one of this name), then the service migrate lets that role work. It can store alerts, and not change
-// a table.
+// What the compose file does to its Postgres, on one of ours: psql runs the file that makes the role (under another
+// name, for the server has one of this name), then the service migrate lets that role work. It can store alerts, and
+// not change a table.
 func TestComposeDatabase(t *testing.T) {
 	const role = "compose"
 	secrets := makeSecrets(t)

@@ -77,9 +77,9 @@ func (i *image) file(content []byte, path ...string) {
 }
 
 // The image does what the manifests have it do: its program is run with their arguments, variables, configuration and
-// secrets, as the image's user on a read-only root, against a Kafka that wants TLS and SCRAM, PostgreSQL, and a Redis that
-// wants TLS and a password. It creates the topics and the tables, gets ready, says so as the compose file asks, finds an
-// attack, counts it, and ends in time when told to.
+// secrets, as the image's user on a read-only root, against a Kafka that wants TLS and SCRAM, PostgreSQL, and a Redis
+// that wants TLS and a password. It creates the topics and the tables, gets ready, says so as the compose file asks,
+// finds an attack, counts it, and ends in time when told to.
 func TestImage(t *testing.T) {
 	root := os.Getenv("TOCSIN_IMAGE_ROOT")
 	if root == "" {
@@ -88,7 +88,7 @@ func TestImage(t *testing.T) {
 	i := &image{t: t, root: root, user: os.Getenv("TOCSIN_IMAGE_USER"), mounted: pgtest.TempDir(t)}
 	require.Regexp(t, `^[1-9]\d*:[1-9]\d*$`, i.user, "the image's user is a number, and not root")
 
-	broker := kafkatest.Start(t, kafkatest.Config{Security: &kafkatest.Security{
+	broker := kafkatest.Start(t, kafkatest.Config{Patient: true, Security: &kafkatest.Security{
 		Users: map[string]string{"tocsin": "correct horse"},
 	}})
 	database := pgtest.NewDatabase(t)
@@ -169,7 +169,9 @@ func (i *image) judges(config []string, admin string) {
 	require.NoError(t, err)
 	defer process.Kill()
 	answers := func(probe string) bool { return answer(t, "http://"+admin+probe) == http.StatusOK }
-	for _, probe := range []string{c.StartupProbe.HTTPGet.Path, c.ReadinessProbe.HTTPGet.Path, c.LivenessProbe.HTTPGet.Path} {
+	for _, probe := range []string{
+		c.StartupProbe.HTTPGet.Path, c.ReadinessProbe.HTTPGet.Path, c.LivenessProbe.HTTPGet.Path,
+	} {
 		require.Eventually(t, func() bool { return answers(probe) }, time.Minute, 50*time.Millisecond, "%s: %s", probe,
 			process.LogTail(4000))
 	}

@@ -124,7 +124,8 @@ func rendered(t *testing.T, dir string) (k kustomization, all []manifest) {
 	return k, all
 }
 
-// Every manifest has only fields that Kubernetes knows, of the right types: in the oldest version promised and in a new one.
+// Every manifest has only fields that Kubernetes knows, of the right types: in the oldest version promised and in a new
+// one.
 func TestManifestsFitTheSchemas(t *testing.T) {
 	seen := map[string]bool{}
 	for _, dir := range []string{"setup", "run"} {

@@ -146,7 +146,8 @@ func TestPodsWithRedis(t *testing.T) {
 
 	docs := documents(t, uncommented(t, deploy(t, "k8s", "run", "networkpolicy.yaml")))
 	require.Len(t, docs, 1)
-	require.NoError(t, validate(t, docs[0], compile(t, "kubernetes-1.30.json", "#/kinds/networking.k8s.io~1v1~1NetworkPolicy")))
+	schema := compile(t, "kubernetes-1.30.json", "#/kinds/networking.k8s.io~1v1~1NetworkPolicy")
+	require.NoError(t, validate(t, docs[0], schema))
 	require.Contains(t, manifest{docs[0], read[object](t, docs[0])}.destinations(), port)
 }
 
