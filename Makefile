@@ -119,6 +119,7 @@ image: ## build the container image without an engine, and run its root file sys
 
 .PHONY: bare
 bare: ## on a bare Debian 12 made for it (Go, git and make alone): make demo, make test (TARGETS=demo for one); root, long
+	@.ci/setup.sh bare
 	@.ci/bare.sh $(TARGETS)
 
 .PHONY: clean

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Shows that a fresh checkout works where there is next to nothing: makes the root folder of a bare Debian 12 with Go, git
-# and make, clones this checkout into it (what is committed), and runs make there with the targets given (default: demo
-# test). What make then installs with apt-get must be what it said before, neither more nor less. Needs root, Debian and the
-# network; takes about 3 GB in .cache/bare, which is removed at the end unless KEEP=1.
+# Shows that a fresh checkout works where there is next to nothing: makes the root folder of a bare Debian 12 with Go,
+# git and make, clones this checkout into it (what is committed), and runs make there with the targets given (default:
+# demo test). What make then installs with apt-get must be what it said before, neither more nor less. Needs root,
+# debootstrap and the network; takes some GB in .cache/bare, which are removed at the end unless KEEP=1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,15 +13,12 @@ mirror=${MIRROR:-http://deb.debian.org/debian}
 path=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 [ "$(id -u)" = 0 ] || { echo "bare: needs root, to make a root folder and change into it" >&2; exit 1; }
-if ! command -v debootstrap >/dev/null; then
-  echo "bare: debootstrap is needed: apt-get install debootstrap" >&2
-  exit 1
-fi
 
-# Everything below the root is mounted in a mount namespace of its own, so that nothing is mounted there when it is removed.
+# Everything below the root is mounted in a mount namespace of its own, so that nothing is mounted there when it is
+# removed.
 inside() { # command...
   # shellcheck disable=SC2016 # $0 and $@ are for the inner shell
-  unshare --mount --pid --fork bash -euc '
+  unshare --mount --pid --fork --kill-child bash -euc '
     mount -t proc proc "$0/proc"
     mount --rbind /dev "$0/dev"
     mount -t tmpfs -o mode=1777 shm "$0/dev/shm"
@@ -34,7 +31,8 @@ finish() { [ "${KEEP:-}" = 1 ] || rm -rf "$root"; }
 trap finish EXIT
 
 began=$SECONDS
-debootstrap --variant=minbase --include=ca-certificates,git,make bookworm "$root" "$mirror" >.cache/bare/debootstrap.log 2>&1 ||
+debootstrap --variant=minbase --include=ca-certificates,git,make bookworm "$root" "$mirror" \
+  >.cache/bare/debootstrap.log 2>&1 ||
   { tail -n 20 .cache/bare/debootstrap.log >&2; echo "bare: debootstrap failed" >&2; exit 1; }
 cp -a "$(go env GOROOT)" "$root/usr/local/go"
 # The way to the network is the machine's: its resolver, and the authorities it trusts besides Debian's.
@@ -57,8 +55,9 @@ log=.cache/bare/transcript.log
 for target in "${targets[@]}"; do
   began=$SECONDS
   echo "bare: make $target"
-  inside make --no-print-directory -C /root/tocsin "$target" </dev/null 2>&1 | tee -a "$log"
-  echo "bare: make $target: passed in $((SECONDS - began)) s"
+  inside make --no-print-directory -C /root/tocsin "$target" </dev/null 2>&1 | tee -a "$log" ||
+    { echo "bare: make $target: failed after $((SECONDS - began)) s" >&2; exit 1; }
+  echo "bare: make $target: passed in $((SECONDS - began)) s, $(du -sh "$root" | cut -f 1) in the root folder"
 done
 
 # Packages installed on purpose, and those that were named first.
