@@ -35,7 +35,7 @@ func TestComposeDatabase(t *testing.T) {
 	bin, err := embedded.FindPostgres(t.Context(), "")
 	require.NoError(t, err)
 	// As the image's entry point does.
-	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "psql"), "-v", "ON_ERROR_STOP=1", "--no-psqlrc", //nolint:gosec
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "psql"), "-v", "ON_ERROR_STOP=1", "--no-psqlrc",
 		"-f", file, superuser)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))

@@ -58,7 +58,7 @@ func (i *image) args(args []string) []string {
 // run gives what the program prints, once it has ended well.
 func (i *image) run(env []string, stdin string, args ...string) string {
 	i.t.Helper()
-	cmd := exec.CommandContext(i.t.Context(), "unshare", i.args(args)...) //nolint:gosec // our own program
+	cmd := exec.CommandContext(i.t.Context(), "unshare", i.args(args)...)
 	cmd.Env, cmd.Stdin = append(slices.Clone(i.env), env...), strings.NewReader(stdin)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -71,9 +71,9 @@ func (i *image) run(env []string, stdin string, args ...string) string {
 func (i *image) file(content []byte, path ...string) {
 	i.t.Helper()
 	p := filepath.Join(append([]string{i.mounted}, path...)...)
-	require.NoError(i.t, os.MkdirAll(filepath.Dir(p), 0o755)) //nolint:gosec // the image's user reads it
-	require.NoError(i.t, os.WriteFile(p, content, 0o644))     //nolint:gosec // the same
-	require.NoError(i.t, os.Chmod(filepath.Dir(p), 0o755))    //nolint:gosec // whatever the umask
+	require.NoError(i.t, os.MkdirAll(filepath.Dir(p), 0o755))
+	require.NoError(i.t, os.WriteFile(p, content, 0o644))
+	require.NoError(i.t, os.Chmod(filepath.Dir(p), 0o755))
 }
 
 // The image does what the manifests have it do: its program is run with their arguments, variables, configuration and
