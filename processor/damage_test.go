@@ -40,7 +40,7 @@ func TestRestoreOfAlteredState(t *testing.T) {
 	e.leave()
 	z := e.start(old, nil)
 	z.waitRunning(2)
-	for _, line := range z.log.find("restored") {
+	for _, line := range z.log.restored(0) {
 		if line["partition"] == "0" {
 			require.Equal(t, "tail", line["mode"])
 			continue

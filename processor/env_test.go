@@ -325,6 +325,19 @@ func (l *logBook) find(msg string) (found []map[string]string) {
 	return found
 }
 
+// restored gives the lines about restores, but for the first so many: one for each partition, its first. The group may
+// move a partition once more, from a worker to another, which then finds all of it there.
+func (l *logBook) restored(but int) (first []map[string]string) {
+	seen := map[string]bool{}
+	for _, line := range l.find("restored")[but:] {
+		if !seen[line["partition"]] {
+			seen[line["partition"]] = true
+			first = append(first, line)
+		}
+	}
+	return first
+}
+
 func (l *logBook) number(line map[string]string, key string) int {
 	n, err := strconv.Atoi(line[key])
 	require.NoError(l.t, err, "%s in %v", key, line)
@@ -395,8 +408,15 @@ func (e *env) consume(topic string) []*kgo.Record {
 // committed gives the group's offsets.
 func (e *env) committed() map[int32]int64 {
 	e.t.Helper()
-	at, err := e.adm.FetchOffsets(kadm.RequireStable(e.t.Context()), "test")
 	got := make(map[int32]int64)
+	var at kadm.OffsetResponses
+	var err error
+	for deadline := time.Now().Add(testTimeout); ; { // a broker that was starved of time may have no coordinator for a moment
+		at, err = e.adm.FetchOffsets(kadm.RequireStable(e.t.Context()), "test")
+		if !kerr.IsRetriable(err) || time.Now().After(deadline) {
+			break
+		}
+	}
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return got // nothing has joined yet
 	}

@@ -131,7 +131,7 @@ func TestReplaceState(t *testing.T) {
 		z := e.start(dir, nil)
 		z.waitRunning(2)
 		require.Equal(t, want, z.digest())
-		for _, line := range z.log.find("restored") {
+		for _, line := range z.log.restored(0) {
 			if line["partition"] == "1" {
 				require.Equal(t, "full", line["mode"], "%v", line)
 				if dir == old {

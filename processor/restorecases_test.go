@@ -242,7 +242,7 @@ func TestRestoreOfOldState(t *testing.T) {
 		t.Helper()
 		z := e.start(dir, change)
 		z.waitRunning(2)
-		lines := z.log.find("restored")
+		lines := z.log.restored(0)
 		require.Len(t, lines, 2)
 		for _, line := range lines {
 			require.Equal(t, "full", line["mode"])
@@ -402,7 +402,7 @@ func TestRestoreOfOtherTopic(t *testing.T) {
 		for id := range e.partitions {
 			y.waitStopped(id, CauseNoSeal)
 		}
-		for _, line := range y.log.find("restored") {
+		for _, line := range y.log.restored(0) {
 			require.Equal(t, "the changelog topic is another one", line["why"])
 		}
 		require.NoError(t, y.stop())

@@ -75,12 +75,8 @@ func testTakeOver(t *testing.T, standby bool) {
 	}
 	eventually(judgedBeyond(func(id int32) int64 { return end[id] }))
 
-	modes, records, seen := map[string]int{}, 0, map[string]bool{}
-	for _, line := range two.log.find("restored")[before:] {
-		if seen[line["partition"]] {
-			continue // the group moved it once more: what is there already is there
-		}
-		seen[line["partition"]] = true
+	modes, records := map[string]int{}, 0
+	for _, line := range two.log.restored(before) {
 		modes[line["mode"]]++
 		records += two.log.number(line, "records")
 	}

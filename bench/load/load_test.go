@@ -10,7 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
+	"tocsin/bench/collect"
 	"tocsin/bench/generate"
 	"tocsin/bench/produce"
 	"tocsin/bench/report"
@@ -26,8 +28,8 @@ func TestMain(m *testing.M) {
 	main()
 }
 
-// Both kinds run to lag 0 on an in-process broker, and the job writes what the oracle expects.
-func TestMeasureJobAndBareLoop(t *testing.T) {
+// All kinds but the peer run to lag 0 on an in-process broker, and the job writes what the oracle expects.
+func TestMeasureJobAndBareLoops(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
@@ -45,7 +47,7 @@ func TestMeasureJobAndBareLoop(t *testing.T) {
 	require.NoError(t, err)
 
 	var samples []throughput.Sample
-	for i, kind := range []string{"job", "bare", "job", "bare"} {
+	for i, kind := range []string{"job", "bare", "job", "bare", "consume", "write"} {
 		s := throughput.Settings{Kind: kind, Brokers: brokers, App: fmt.Sprintf("load-test-%d", i), Input: "in", Key: string(cfg.Secret),
 			Workers: 2, CloseAfter: 50 * time.Millisecond, Dir: t.TempDir()}
 		got, err := throughput.Measure(ctx, s, "", 30*time.Second)
@@ -55,6 +57,14 @@ func TestMeasureJobAndBareLoop(t *testing.T) {
 		require.Greater(t, got.PeakRSS, int64(1<<20))
 		if kind == "job" {
 			require.NoError(t, check(ctx, g, s, partitions))
+		}
+		if kind == throughput.Write {
+			keys := map[string]bool{}
+			require.NoError(t, collect.Records(ctx, run.Reach(brokers), s.Processor().Changelog(), func(r *kgo.Record) error {
+				keys[string(r.Key)] = true
+				return nil
+			}))
+			require.Greater(t, len(keys), 1000, "of touched keys")
 		}
 		samples = append(samples, got)
 	}

@@ -22,6 +22,7 @@ type options struct {
 	peer, other, report                string
 	records, rounds, warm, workers     int
 	jobWorkers, partitions, principals int
+	loops                              []string // bare loops beside the one that verifies
 	seed                               uint64
 	check                              bool
 	set, peerSet                       []string
@@ -75,6 +76,14 @@ func start(ctx context.Context) error {
 	})
 	flag.Func("peer-set", "a setting of Kafka Streams, KEY=VALUE; can be repeated", func(s string) error {
 		o.peerSet = append(o.peerSet, s)
+		return nil
+	})
+	flag.Func("loop", "another bare loop in each round: consume (looks at no record) or write (verifies, and writes 300\n"+
+		"bytes for each key of a transaction); can be repeated", func(s string) error {
+		if s != throughput.Consume && s != throughput.Write {
+			return errors.New("consume or write")
+		}
+		o.loops = append(o.loops, s)
 		return nil
 	})
 	flag.Parse()
@@ -169,7 +178,7 @@ func (o *options) warmUp(ctx context.Context, g *generate.Generator, s throughpu
 	for _, kind := range o.kinds() {
 		times := 1
 		switch kind {
-		case throughput.Bare:
+		case throughput.Bare, throughput.Consume, throughput.Write:
 			continue
 		case throughput.Job, kindOther:
 			times = o.warm
@@ -190,11 +199,11 @@ func (o *options) kinds() []string {
 	case o.only != "":
 		return []string{o.only}
 	case o.peer != "":
-		return []string{throughput.Job, throughput.Bare, o.peer}
+		return append([]string{throughput.Job, throughput.Bare, o.peer}, o.loops...)
 	case o.other != "":
-		return []string{throughput.Job, kindOther, throughput.Bare}
+		return append([]string{throughput.Job, kindOther, throughput.Bare}, o.loops...)
 	}
-	return []string{throughput.Job, throughput.Bare}
+	return append([]string{throughput.Job, throughput.Bare}, o.loops...)
 }
 
 // kindOther is the job as another program does it.

@@ -33,7 +33,7 @@ func StartCluster(ctx context.Context, address, kafka string) (*Cluster, error) 
 		}
 		return &Cluster{Brokers: c.ListenAddrs(), InProcess: true, end: c.Close}, nil
 	case kafka == "real":
-		b, err := kafkatest.StartBroker(ctx, kafkatest.Config{HeapMB: 1024, LongLived: true})
+		b, err := kafkatest.StartBroker(ctx, kafkatest.Config{HeapMB: 1024, LongLived: true, Patient: true})
 		if err != nil {
 			return nil, err
 		}

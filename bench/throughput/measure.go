@@ -27,7 +27,7 @@ func Measure(ctx context.Context, s Settings, bin string, stall time.Duration) (
 	if err != nil {
 		return out, err
 	}
-	if s.Kind != Bare && done == 0 {
+	if done == 0 {
 		if err := s.makeTopics(ctx, adm); err != nil {
 			return out, fmt.Errorf("make topics: %w", err)
 		}

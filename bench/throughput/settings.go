@@ -17,9 +17,14 @@ import (
 // The kinds of what is measured.
 const (
 	Job     = "job"
-	Bare    = report.Bare
-	Streams = "streams" // the peer
+	Bare    = report.Bare // the bare loop that decodes, verifies and commits
+	Consume = "consume"   // the bare loop that looks at nothing
+	Write   = "write"     // the one that verifies and writes a record for each key of a transaction
+	Streams = "streams"   // the peer
 )
+
+// isBare tells the bare loops.
+func isBare(kind string) bool { return kind == Bare || kind == Consume || kind == Write }
 
 // Settings say what a process has to do. They go to it by the environment.
 type Settings struct {
@@ -28,7 +33,7 @@ type Settings struct {
 	App, Input string
 	Dir        string // for state
 	Key        string // HMAC key of the events
-	Workers    int    // sessions of the bare loop
+	Workers    int    // sessions of a bare loop
 	JobWorkers int    // 0: the product's own choice
 	CloseAfter time.Duration
 	Profile    string   // a file for a CPU profile of the job; empty: none
@@ -46,8 +51,15 @@ func (s *Settings) Processor() *run.Processor {
 
 // makeTopics makes the topics that a run of the job or of the peer writes to.
 func (s *Settings) makeTopics(ctx context.Context, adm *kadm.Client) error {
-	roles := []topics.Role{topics.RoleAlerts, topics.RoleDeadLetter}
-	if s.Kind == Job { // the peer makes its changelog itself
+	var roles []topics.Role
+	switch s.Kind {
+	case Bare, Consume:
+		return nil
+	case Write:
+		roles = []topics.Role{topics.RoleChangelog}
+	case Streams: // makes its changelog itself
+		roles = []topics.Role{topics.RoleAlerts, topics.RoleDeadLetter}
+	default:
 		roles = run.Roles
 	}
 	return s.Processor().MakeTopics(ctx, adm, roles...)
@@ -81,7 +93,7 @@ func Child(ctx context.Context) (bool, error) {
 	if is, err := run.ChildSettings(childEnv, &s); !is || err != nil {
 		return is, err
 	}
-	if s.Kind == Bare {
+	if isBare(s.Kind) {
 		return true, bare(ctx, &s)
 	}
 	return true, s.Processor().Run(ctx)

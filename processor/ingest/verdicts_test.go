@@ -7,8 +7,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tocsin/topics"
 )
@@ -24,6 +27,12 @@ type traces struct {
 
 func newTraces(t *testing.T) *traces {
 	t.Helper()
+	x, _ := newTracesOn(t)
+	return x
+}
+
+func newTracesOn(t *testing.T) (*traces, *kfake.Cluster) {
+	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in", "log", "seals", "dead"))
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
@@ -34,7 +43,7 @@ func newTraces(t *testing.T) *traces {
 	return &traces{
 		t: t, cl: cl, seal: topics.Seal{Partitions: 1},
 		cfg: WatchConfig{Kafka: kafka, Group: "g", Input: "in", Changelog: "log", Seals: "seals", DeadLetter: "dead"},
-	}
+	}, c
 }
 
 func (x *traces) produce(r *kgo.Record) {
@@ -197,6 +206,55 @@ func TestWatchWaits(t *testing.T) {
 	require.True(t, running)
 	require.NoError(t, consumer.CommitRecords(t.Context(), fetches.Records()...))
 	require.NoError(t, w.Wait(t.Context(), written(0, 1)))
+}
+
+// A broker that does not know for a moment, as one that is busy may, does not end the run's look at the verdicts.
+func TestWatchAsksAgain(t *testing.T) {
+	x, c := newTracesOn(t)
+	at := kadm.Offsets{}
+	at.AddOffset("in", 0, 1, -1)
+	_, err := kadm.NewClient(x.cl).CommitOffsets(t.Context(), "g", at)
+	require.NoError(t, err)
+	refused := 0
+	for key, refuse := range map[kmsg.Key]func(kmsg.Request) kmsg.Response{
+		kmsg.ListOffsets: func(r kmsg.Request) kmsg.Response {
+			resp := r.ResponseKind().(*kmsg.ListOffsetsResponse)
+			for _, asked := range r.(*kmsg.ListOffsetsRequest).Topics {
+				topic := kmsg.NewListOffsetsResponseTopic()
+				topic.Topic = asked.Topic
+				p := kmsg.NewListOffsetsResponseTopicPartition()
+				p.ErrorCode = kerr.UnknownTopicOrPartition.Code
+				topic.Partitions = append(topic.Partitions, p)
+				resp.Topics = append(resp.Topics, topic)
+			}
+			return resp
+		},
+		kmsg.DescribeGroups: func(r kmsg.Request) kmsg.Response {
+			resp := r.ResponseKind().(*kmsg.DescribeGroupsResponse)
+			g := kmsg.NewDescribeGroupsResponseGroup()
+			g.Group, g.ErrorCode = "g", kerr.CoordinatorLoadInProgress.Code
+			resp.Groups = append(resp.Groups, g)
+			return resp
+		},
+		kmsg.OffsetFetch: func(r kmsg.Request) kmsg.Response {
+			resp := r.ResponseKind().(*kmsg.OffsetFetchResponse)
+			g := kmsg.NewOffsetFetchResponseGroup()
+			g.Group, g.ErrorCode = "g", kerr.UnstableOffsetCommit.Code
+			resp.Groups = append(resp.Groups, g)
+			return resp
+		},
+	} {
+		c.ControlKey(key.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) { // the first of its kind
+			refused++
+			return refuse(r), nil, true
+		})
+	}
+	w, err := NewWatch(t.Context(), x.cfg)
+	require.NoError(t, err)
+	_, err = w.Running(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, w.Wait(t.Context(), written(0, 1)))
+	require.Equal(t, 3, refused)
 }
 
 // FuzzMapCloudTrail: every JSON object becomes one JSON object that the decoder reads as JSON, and nothing panics.

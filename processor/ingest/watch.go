@@ -48,7 +48,10 @@ func NewWatch(ctx context.Context, cfg WatchConfig) (*Watch, error) {
 		name string
 		to   *map[int32]readlog.Range
 	}{{cfg.Seals, &w.seals}, {cfg.DeadLetter, &w.dead}, {cfg.Changelog, &w.changelog}} {
-		if *t.to, err = readlog.Bounds(ctx, adm, t.name); err != nil {
+		if err := soon(ctx, func() error {
+			*t.to, err = readlog.Bounds(ctx, adm, t.name)
+			return err
+		}); err != nil {
 			return nil, err
 		}
 	}
@@ -75,21 +78,52 @@ func (w *Watch) Running(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	defer cl.Close()
-	groups, err := kadm.NewClient(cl).DescribeGroups(ctx, w.cfg.Group)
+	var running bool
+	err = soon(ctx, func() error {
+		groups, err := kadm.NewClient(cl).DescribeGroups(ctx, w.cfg.Group)
+		if err != nil {
+			return err
+		}
+		g := groups[w.cfg.Group]
+		running = g.Err == nil && len(g.Members) > 0
+		if errors.Is(g.Err, kerr.GroupIDNotFound) {
+			return nil
+		}
+		return g.Err
+	})
 	if err != nil {
 		return false, fmt.Errorf("describe group %s: %w", w.cfg.Group, err)
 	}
-	g := groups[w.cfg.Group]
-	if errors.Is(g.Err, kerr.GroupAuthorizationFailed) {
-		return false, fmt.Errorf("describe group %s: %w", w.cfg.Group, g.Err)
+	return running, nil
+}
+
+// soonWithin is how long a broker may take until it can say what it could not say at first.
+const soonWithin = 10 * time.Second
+
+// soon calls ask again while it fails with an error that passes: one of a broker that is busy with itself.
+func soon(ctx context.Context, ask func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, soonWithin)
+	defer cancel()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		err := ask()
+		if err == nil || !kerr.IsRetriable(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
 	}
-	return g.Err == nil && len(g.Members) > 0, nil
 }
 
 // pollEvery is the pause between two looks at the group's offsets.
 const pollEvery = 100 * time.Millisecond
 
-// Wait returns when the group has committed past everything written. It waits as long as ctx allows.
+// Wait returns when the group has committed past everything written. It waits as long as ctx allows, and asks a broker
+// again that cannot tell for a while.
 func (w *Watch) Wait(ctx context.Context, written *Offsets) error {
 	cl, err := w.connect()
 	if err != nil {
@@ -102,10 +136,14 @@ func (w *Watch) Wait(ctx context.Context, written *Offsets) error {
 	}
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
+	var committed map[int32]int64
 	for {
-		committed, err := Committed(ctx, cl, w.cfg.Group, w.cfg.Input)
-		if err != nil {
-			return err
+		now, trouble := Committed(ctx, cl, w.cfg.Group, w.cfg.Input)
+		switch {
+		case trouble == nil:
+			committed = now
+		case !kerr.IsRetriable(trouble):
+			return trouble
 		}
 		var left int64
 		for _, p := range written.Partitions() {
@@ -119,7 +157,7 @@ func (w *Watch) Wait(ctx context.Context, written *Offsets) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d of %d records are not judged yet: %w", left, total, context.Cause(ctx))
+			return errors.Join(fmt.Errorf("%d of %d records are not judged yet: %w", left, total, context.Cause(ctx)), trouble)
 		case <-tick.C:
 		}
 	}

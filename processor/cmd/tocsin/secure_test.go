@@ -58,7 +58,7 @@ func TestSecuredBroker(t *testing.T) {
 	secret("wrong horse")
 	s := &secured{t: t, dir: t.TempDir(), broker: kafkatest.Start(t, kafkatest.Config{Security: &kafkatest.Security{
 		Users: map[string]string{"tocsin": secret("correct horse")}, ClientCert: true,
-	}})}
+	}, Patient: true})}
 	t.Run("works", s.works)
 	t.Run("mechanisms", s.mechanisms)
 	t.Run("faults", s.faults)

@@ -77,6 +77,7 @@ type ingested struct {
 
 func (e *env) ingest(folder string, args ...string) (r ingested) {
 	out := e.cli(append([]string{"ingest", folder, "--output", "json", "--format", "cloudtrail"}, args...)...)
+	e.t.Log("ingest:", out)
 	require.NoError(e.t, json.Unmarshal([]byte(out), &r), out)
 	return r
 }

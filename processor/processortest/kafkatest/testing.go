@@ -53,7 +53,7 @@ func Shared(t testing.TB) *Broker {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.broker == nil {
-		shared.broker = start(t, Config{})
+		shared.broker = start(t, Config{Patient: true})
 	}
 	printLogOnFailure(t, shared.broker)
 	return shared.broker
