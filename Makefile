@@ -116,6 +116,16 @@ lint: ## formatting and golangci-lint (.golangci.yaml); the first time builds th
 generate: ## run the generators; CI fails if that changes a file
 	go generate ./...
 
+.PHONY: image
+image: ## build the container image without an engine, and run its root file system once; leaves .cache/image/tocsin.tar
+	@.ci/setup.sh image
+	@.ci/image.sh
+
+.PHONY: bare
+bare: ## on a bare Debian 12 made for it (Go, git and make alone): make demo, make test (TARGETS=demo for one); root, long
+	@.ci/setup.sh bare
+	@.ci/bare.sh $(TARGETS)
+
 .PHONY: clean
 clean: ## remove bin and .cache
 	rm -rf bin .cache

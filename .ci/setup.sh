@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Sees to it that what is needed is there. For the tests: Go, Java, Maven, PostgreSQL's server programs, Redis and Apache
-# Kafka's jars; with the argument "race" a C compiler, too; with the argument "demo" Go and PostgreSQL alone. What is there already
-# is left alone. What is missing is installed on Debian and Ubuntu as root, after saying what; anywhere else the script
-# says how to get it, and fails.
+# Kafka's jars; with the argument "race" a C compiler, too, with "image" what builds a container image; with "demo" Go
+# and PostgreSQL alone, with "bare" Go and what makes the root folder of a Debian. What is there already is left alone.
+# What is missing is installed on Debian and Ubuntu as root, after saying what; anywhere else the script says how to get
+# it, and fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -34,6 +35,26 @@ check_cc() {
     echo "setup: C         $(go env CC)"
   else
     need gcc "a C compiler (for the race detector)" "elsewhere any that 'go env CC' names"
+  fi
+}
+
+check_image() {
+  local tool
+  # What buildah recommends besides (networks, overlays) is not used here.
+  for tool in buildah busybox; do
+    if command -v $tool >/dev/null; then
+      echo "setup: $(printf %-9s $tool) $(command -v $tool)"
+    else
+      need "${tool/busybox/busybox-static}" "$tool (to build the container image)" "elsewhere from your system's packages"
+    fi
+  done
+}
+
+check_bare() {
+  if command -v debootstrap >/dev/null; then
+    echo "setup: debootstrap $(command -v debootstrap)"
+  else
+    need debootstrap "debootstrap (to make a bare Debian)" "elsewhere from your system's packages"
   fi
 }
 
@@ -110,9 +131,11 @@ log=.cache/apt.log
 check_all() {
   missing=() problems=()
   check_go
+  if [ "$for" = bare ]; then check_bare; return; fi
   check_postgres
   if [ "$for" = demo ]; then return; fi
   if [ "$for" = race ]; then check_cc; fi
+  if [ "$for" = image ]; then check_image; fi
   check_java
   check_maven
   check_redis
@@ -126,4 +149,4 @@ if [ ${#missing[@]} -gt 0 ]; then
     exit 1
   fi
 fi
-if [ "$for" != demo ] && [ -z "${TOCSIN_KAFKA_JARS:-}" ]; then .ci/kafka-jars.sh; fi
+if [ "$for" != demo ] && [ "$for" != bare ] && [ -z "${TOCSIN_KAFKA_JARS:-}" ]; then .ci/kafka-jars.sh; fi

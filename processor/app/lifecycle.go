@@ -8,6 +8,22 @@ import (
 	"time"
 )
 
+// DrainLimit is how long a stop may take from the first signal on, if what it waits for answers as late as it may: the
+// end of the transactions that are open, the group, the flush of the state, and each step of going down. Whoever kills
+// a process that does not end must wait longer. A kill before that loses nothing; the next start reads some
+// transactions again.
+func (c *Config) DrainLimit() time.Duration {
+	const (
+		group = 10 * time.Second // asking for the outcome of the last transaction, and closing the clients
+		flush = closeState       // before the state is closed; not cut off, for it waits for the disk alone
+	)
+	const (
+		clients = 2*closePool + 2*closeHTTP // database and Redis; Kafka's of the admin server, and that server itself
+		traces  = closeTraces + time.Second
+	)
+	return time.Duration(c.Kafka.TransactionWatchdog) + group + flush + closeState + clients + traces
+}
+
 // closers takes down what was opened, the last first, each step with a bound on its time: what hangs is named and left
 // behind, and the next one gets its turn.
 type closers struct {

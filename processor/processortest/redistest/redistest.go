@@ -27,7 +27,9 @@ const ServerEnv = "TOCSIN_REDIS_SERVER"
 
 // Config of [Start].
 type Config struct {
-	Password string // of the default user; empty: none is asked for
+	File     string // a configuration file to start with
+	Username string // who logs in as Client; empty: the default user
+	Password string // of that user; empty: none is asked for
 	TLS      bool   // speak TLS only, see [Server.Files]
 	Mutual   bool   // ask clients for a certificate, too
 	Persist  bool   // keep the data over Kill and Restart
@@ -91,10 +93,10 @@ func (s *Server) Addr() string { return "127.0.0.1:" + strconv.Itoa(s.port) }
 // Files are the certificates of a server with TLS.
 func (s *Server) Files() certificates.Files { return certificates.In(s.dir) }
 
-// Client makes a client with all rights, closed after the test.
+// Client makes a client that is logged in, closed after the test.
 func (s *Server) Client() *redis.Client {
 	s.t.Helper()
-	o := &redis.Options{Addr: s.Addr(), Password: s.cfg.Password, DialerRetries: 1}
+	o := &redis.Options{Addr: s.Addr(), Username: s.cfg.Username, Password: s.cfg.Password, DialerRetries: 1}
 	if s.cfg.TLS {
 		var err error
 		if o.TLSConfig, err = s.Files().ClientTLS(); err != nil {
@@ -160,6 +162,9 @@ func (s *Server) Restart() {
 func (s *Server) args() []string {
 	port := strconv.Itoa(s.port)
 	args := []string{"--bind", "127.0.0.1", "--save", "", "--dir", s.dir, "--port"}
+	if s.cfg.File != "" {
+		args = append([]string{s.cfg.File}, args...)
+	}
 	if s.cfg.TLS {
 		f, ask := s.Files(), "no"
 		if s.cfg.Mutual {
@@ -170,7 +175,7 @@ func (s *Server) args() []string {
 	} else {
 		args = append(args, port)
 	}
-	if s.cfg.Password != "" {
+	if s.cfg.Password != "" && s.cfg.Username == "" {
 		args = append(args, "--requirepass", s.cfg.Password)
 	}
 	if s.cfg.Persist {
