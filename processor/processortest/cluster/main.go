@@ -35,7 +35,7 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	dir := flag.String("dir", filepath.Join("data", "cluster"), "folder for what clients need")
 	grant := flag.Bool("allow", false, "grant the rights on standard input")

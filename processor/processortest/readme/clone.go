@@ -87,8 +87,8 @@ func environment(ctx context.Context) ([]string, error) {
 	return env, nil
 }
 
-// lendBin gives the clone the program that an earlier one built, to a page that builds it: Go keeps what it compiled, but
-// what it linked only where it put it. If it is not what would be built, it is built.
+// lendBin gives the clone the program that an earlier one built, to a page that builds it: Go keeps what it compiled,
+// but what it linked only where it put it. If it is not what would be built, it is built.
 func (c *checkout) lendBin(dir string, p *page) error {
 	builds := slices.ContainsFunc(p.blocks, func(b block) bool {
 		return b.reason == "" && makes.MatchString(b.given+b.text)
