@@ -133,16 +133,11 @@ func (c *checkout) fresh(ctx context.Context, p *page) (dir string, env []string
 	if err := errors.Join(c.lendJars(dir), c.lendBin(dir, p)); err != nil {
 		return "", nil, err
 	}
-	broker, err := ports.Free(ctx)
-	if err != nil {
-		return "", nil, err
-	}
 	admin, err := ports.FreeAddr(ctx)
 	if err != nil {
 		return "", nil, err
 	}
-	return dir, append(c.env, "HOME="+home, fmt.Sprintf("TOCSIN_EMBEDDED__KAFKA_PORT=%d", broker),
-		"TOCSIN_HTTP__LISTEN="+admin), nil
+	return dir, append(c.env, "HOME="+home, "TOCSIN_EMBEDDED__KAFKA_PORT=0", "TOCSIN_HTTP__LISTEN="+admin), nil
 }
 
 // lendJars gives the clone the checkout's jars of Kafka.
