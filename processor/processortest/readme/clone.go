@@ -22,6 +22,7 @@ import (
 type checkout struct {
 	root    string
 	scratch string // holds the clone and the home folder of one page after the other
+	lock    *os.File // held while the process lives
 	env     []string
 }
 
@@ -40,6 +41,13 @@ func open(ctx context.Context, root string) (*checkout, error) {
 	}
 	if !own(info) {
 		return nil, fmt.Errorf("%s is somebody else's: remove it", c.scratch)
+	}
+	if c.lock, err = os.Open(c.scratch); err != nil {
+		return nil, fmt.Errorf("open folder for clones: %w", err)
+	}
+	// The kernel ends it with the process.
+	if err := syscall.Flock(int(c.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, fmt.Errorf("another check of this checkout works in %s: %w", c.scratch, err)
 	}
 	if c.env, err = environment(ctx); err != nil {
 		return nil, err
