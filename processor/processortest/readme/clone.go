@@ -22,6 +22,7 @@ import (
 type checkout struct {
 	root    string
 	scratch string // holds the clone and the home folder of one page after the other
+	lock    *os.File // held while the process lives
 	env     []string
 }
 
@@ -40,6 +41,13 @@ func open(ctx context.Context, root string) (*checkout, error) {
 	}
 	if !own(info) {
 		return nil, fmt.Errorf("%s is somebody else's: remove it", c.scratch)
+	}
+	if c.lock, err = os.Open(c.scratch); err != nil {
+		return nil, fmt.Errorf("open folder for clones: %w", err)
+	}
+	// The kernel ends it with the process.
+	if err := syscall.Flock(int(c.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, fmt.Errorf("another check of this checkout works in %s: %w", c.scratch, err)
 	}
 	if c.env, err = environment(ctx); err != nil {
 		return nil, err
@@ -133,16 +141,11 @@ func (c *checkout) fresh(ctx context.Context, p *page) (dir string, env []string
 	if err := errors.Join(c.lendJars(dir), c.lendBin(dir, p)); err != nil {
 		return "", nil, err
 	}
-	broker, err := ports.Free(ctx)
-	if err != nil {
-		return "", nil, err
-	}
 	admin, err := ports.FreeAddr(ctx)
 	if err != nil {
 		return "", nil, err
 	}
-	return dir, append(c.env, "HOME="+home, fmt.Sprintf("TOCSIN_EMBEDDED__KAFKA_PORT=%d", broker),
-		"TOCSIN_HTTP__LISTEN="+admin), nil
+	return dir, append(c.env, "HOME="+home, "TOCSIN_EMBEDDED__KAFKA_PORT=0", "TOCSIN_HTTP__LISTEN="+admin), nil
 }
 
 // lendJars gives the clone the checkout's jars of Kafka.

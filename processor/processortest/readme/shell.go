@@ -15,8 +15,9 @@ import (
 	"time"
 )
 
-// patience bounds a page, which takes a minute at most when nothing else goes on.
-const patience = 10 * time.Minute
+// patience bounds a page, which takes a minute at most when nothing else goes on: loops that wait for a process that
+// could not start have no end of their own.
+const patience = 5 * time.Minute
 
 // ranByCI are lines that a machine which runs this has run already.
 var ranByCI = []struct {
