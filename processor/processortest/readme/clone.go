@@ -21,7 +21,7 @@ import (
 // checkout is what is looked at, and where its clones go.
 type checkout struct {
 	root    string
-	scratch string // holds the clone and the home folder of one page after the other
+	scratch string   // holds the clone and the home folder of one page after the other
 	lock    *os.File // held while the process lives
 	env     []string
 }
