@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -26,6 +27,8 @@ const (
 	// lockTimeout bounds the wait for a table somebody else is using: a migration that waits makes every later query
 	// on that table wait behind it.
 	lockTimeout = "5s"
+
+	duplicateTable = "42P07" // PostgreSQL's code for a relation that is there already
 )
 
 // The roles the migrations create (see the first of them); nobody logs in as one.
@@ -59,6 +62,10 @@ func Migrate(ctx context.Context, dsn string) ([]Migration, error) {
 		}
 		for _, r := range results {
 			applied = append(applied, Migration{Version: r.Source.Version, Name: r.Source.Path, Applied: time.Now()})
+		}
+		var refused *pgconn.PgError
+		if errors.As(err, &refused) && refused.Code == duplicateTable {
+			return fmt.Errorf("migrate: %w: the table is somebody else's: give Tocsin a database of its own", err)
 		}
 		if err != nil {
 			return fmt.Errorf("migrate: %w", err)

@@ -67,6 +67,7 @@ func TestMigrateStopsAtAForeignTable(t *testing.T) {
 	_, err = Migrate(t.Context(), dsn)
 	require.ErrorContains(t, err, "already exists")
 	require.ErrorContains(t, err, "version:3")
+	require.ErrorContains(t, err, "give Tocsin a database of its own")
 	require.NotContains(t, err.Error(), "password")
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -49,21 +50,56 @@ func Create(ctx context.Context, adm *kadm.Client, specs []topics.Spec, dryRun b
 		if dryRun {
 			create = adm.ValidateCreateTopics
 		}
-		answer, err := create(ctx, s.Partitions, s.Replicas, configs, s.Name)
+		made, err := createOne(ctx, create, &s, configs)
 		if err != nil {
 			return created, fmt.Errorf("create topic %s: %w", s.Name, err)
 		}
-		one := answer[s.Name]
-		if one.Err != nil && !errors.Is(one.Err, kerr.TopicAlreadyExists) {
-			return created, fmt.Errorf("create topic %s: %w: %s", s.Name, one.Err, one.ErrMessage)
-		}
-		created = append(created, Created{Name: s.Name, New: one.Err == nil, Configs: shown})
+		created = append(created, Created{Name: s.Name, New: made, Configs: shown})
 	}
 	if dryRun {
 		return created, nil
 	}
 	return created, WaitVisible(ctx, adm, names...)
 }
+
+type createTopics func(
+	ctx context.Context, partitions int32, replicas int16, configs map[string]*string, names ...string,
+) (kadm.CreateTopicResponses, error)
+
+// createOne says false for a topic that was there. Brokers that have just started are fenced for a moment, and then no
+// topic can be made: that is waited for.
+func createOne(
+	ctx context.Context, create createTopics, s *topics.Spec, configs map[string]*string,
+) (made bool, err error) {
+	deadline := time.NewTimer(visibleWithin)
+	defer deadline.Stop()
+	for {
+		answer, err := create(ctx, s.Partitions, s.Replicas, configs, s.Name)
+		if err != nil {
+			return false, err
+		}
+		switch one := answer[s.Name]; {
+		case one.Err == nil:
+			return true, nil
+		case errors.Is(one.Err, kerr.TopicAlreadyExists):
+			return false, nil
+		case !errors.Is(one.Err, kerr.InvalidReplicationFactor) || !strings.Contains(one.ErrMessage, "fenced"):
+			return false, fmt.Errorf("%w: %s", one.Err, one.ErrMessage)
+		default:
+			err = fmt.Errorf("%w: %s", one.Err, one.ErrMessage)
+		}
+		select {
+		case <-time.After(fencedEvery):
+		case <-deadline.C:
+			return false, err
+		case <-ctx.Done():
+			return false, err
+		}
+	}
+}
+
+// fencedEvery is the pause between two tries: brokers are fenced for a second or two.
+const fencedEvery = 250 * time.Millisecond
 
 // A new topic is known to the controller first, and to the brokers that clients ask a moment later.
 const (

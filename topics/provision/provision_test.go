@@ -6,14 +6,22 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"tocsin/topics"
 )
 
 func newAdmin(t *testing.T, opts ...kfake.Opt) *kadm.Client {
+	t.Helper()
+	adm, _ := newCluster(t, opts...)
+	return adm
+}
+
+func newCluster(t *testing.T, opts ...kfake.Opt) (*kadm.Client, *kfake.Cluster) {
 	t.Helper()
 	c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1))...)
 	require.NoError(t, err)
@@ -22,7 +30,7 @@ func newAdmin(t *testing.T, opts ...kfake.Opt) *kadm.Client {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.MetadataMinAge(time.Minute))
 	require.NoError(t, err)
 	t.Cleanup(cl.Close)
-	return kadm.NewClient(cl)
+	return kadm.NewClient(cl), c
 }
 
 func specs(t *testing.T) []topics.Spec {
@@ -63,6 +71,28 @@ func TestCreateAndCheck(t *testing.T) {
 	require.Len(t, found, 1)
 	require.Equal(t, "cleanup.policy", found[0].What)
 	require.Contains(t, found[0].Remedy, "app-window-changelog")
+}
+
+// Brokers that have just started are waited for; a replication factor that cannot be had is not.
+func TestCreateOnFencedBrokers(t *testing.T) {
+	adm, c := newCluster(t)
+	answer := func(text string) {
+		c.ControlKey(kmsg.CreateTopics.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
+			resp := r.ResponseKind().(*kmsg.CreateTopicsResponse)
+			one := kmsg.NewCreateTopicsResponseTopic()
+			one.Topic = r.(*kmsg.CreateTopicsRequest).Topics[0].Topic
+			one.ErrorCode, one.ErrorMessage = kerr.InvalidReplicationFactor.Code, &text
+			resp.Topics = append(resp.Topics, one)
+			return resp, nil, true
+		})
+	}
+	answer("Unable to replicate the partition 3 time(s): only 1 broker(s) are registered.")
+	_, err := Create(t.Context(), adm, specs(t), false)
+	require.ErrorContains(t, err, "only 1 broker(s)")
+	answer("Unable to replicate the partition 1 time(s): All brokers are currently fenced.")
+	created, err := Create(t.Context(), adm, specs(t), false)
+	require.NoError(t, err)
+	require.True(t, created[0].New)
 }
 
 func TestInput(t *testing.T) {
