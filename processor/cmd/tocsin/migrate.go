@@ -10,6 +10,7 @@ type migrateCommand struct {
 	Up     migrateUpCommand     `cmd:"" help:"Bring the database up to date."`
 	Status migrateStatusCommand `cmd:"" help:"List the steps. Exit code 1 when one has not been applied."`
 	Grants migrateGrantsCommand `cmd:"" help:"Print the least rights in the database, as statements."`
+	Flag   migrateFlagCommand   `cmd:"" default:"withargs" hidden:"" help:"What migrate does without a command."`
 }
 
 type migrateUpCommand struct{}
@@ -56,6 +57,21 @@ func (migrateStatusCommand) Run(ctx context.Context, env *environment) error {
 		return app.ErrFindings
 	}
 	return nil
+}
+
+// migrateFlagCommand takes the flag that stands for grants in other programs, and nothing else.
+type migrateFlagCommand struct {
+	migrateGrantsCommand `embed:""`
+
+	PrintGrants bool `help:"The same as migrate grants."`
+}
+
+// Run prints the rights.
+func (c migrateFlagCommand) Run(env *environment) error {
+	if !c.PrintGrants {
+		return app.Usagef(`expected one of "up", "status", "grants"`)
+	}
+	return c.migrateGrantsCommand.Run(env)
 }
 
 type migrateGrantsCommand struct {
