@@ -12,7 +12,7 @@
 //	judge.go        records go through the engine; prepare.go shares the stateless part among cores
 //	transaction.go  one transaction from begin to its outcome; output.go and deadletter.go make the records
 //	session.go      the transaction as Kafka sees it; outcome.go says what became of it
-//	apply.go        the store follows; keying.go watches where records lie
+//	apply.go        the store follows; keying.go watches where records lie; trace.go tells of it all as a span
 //	offsets.go      what an operator can do about a stopped partition: offsets_apply.go does it, offsets_replay.go puts a
 //	                state in place that was judged again from the input
 //	point.go        the places at which tests kill or hold up the loop

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"path/filepath"
 	"strings"
@@ -41,26 +40,7 @@ func TestLiveNumbers(t *testing.T) {
 		"TOCSIN_REDIS__INTERVAL=1s", "OTEL_EXPORTER_OTLP_ENDPOINT=" + collector.URL,
 		"OTLP_API_KEY=" + secret("collector-key-1"),
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	type result struct {
-		stderr string
-		code   int
-	}
-	ended := make(chan result, 1)
-	go func() {
-		_, stderr, code := call{env: env, args: []string{"run", "--embedded", "--set", "embedded.kafka_port=0", "--set",
-			"http.listen=" + admin, "--set", "app.data_dir=" + dir, "--set", "app.instance=test"}}.run(ctx)
-		ended <- result{stderr, code}
-	}()
-	waitReady(t, admin, func() bool {
-		select {
-		case r := <-ended:
-			t.Fatalf("run ended: %s", r.stderr)
-		default:
-		}
-		return true
-	})
+	stop, ended := runEmbedded(t, env, admin, dir)
 	client := filepath.Join(dir, "embedded", "client.yaml")
 	discretion(t, client)
 	metrics := func() (n numbers) {

@@ -165,6 +165,34 @@ func TestCommandLine(t *testing.T) {
 	script(t, file, asItIs, asItIs)
 }
 
+// result is how a call has ended.
+type result struct {
+	stderr string
+	code   int
+}
+
+// runEmbedded starts everything in this process and returns when it is ready.
+func runEmbedded(t *testing.T, env []string, admin, dir string) (stop func(), ended <-chan result) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	end := make(chan result, 1)
+	go func() {
+		_, stderr, code := call{env: env, args: []string{"run", "--embedded", "--set", "embedded.kafka_port=0", "--set",
+			"http.listen=" + admin, "--set", "app.data_dir=" + dir, "--set", "app.instance=test"}}.run(ctx)
+		end <- result{stderr, code}
+	}()
+	waitReady(t, admin, func() bool {
+		select {
+		case r := <-end:
+			t.Fatalf("run ended: %s", r.stderr)
+		default:
+		}
+		return true
+	})
+	return stop, end
+}
+
 // TestSession starts everything with run --embedded and works with it as a user would.
 func TestSession(t *testing.T) {
 	file, err := filepath.Abs(filepath.Join("testdata", "session.txt"))
@@ -172,26 +200,7 @@ func TestSession(t *testing.T) {
 	dir := pgtest.TempDir(t)
 	t.Chdir(dir)
 	admin := freeAddress(t)
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	type result struct {
-		stderr string
-		code   int
-	}
-	ended := make(chan result, 1)
-	go func() {
-		_, stderr, code := call{args: []string{"run", "--embedded", "--set", "embedded.kafka_port=0", "--set",
-			"http.listen=" + admin, "--set", "app.data_dir=" + dir, "--set", "app.instance=test"}}.run(ctx)
-		ended <- result{stderr, code}
-	}()
-	waitReady(t, admin, func() bool {
-		select {
-		case r := <-ended:
-			t.Fatalf("run ended: %s", r.stderr)
-		default:
-		}
-		return true
-	})
+	stop, ended := runEmbedded(t, nil, admin, dir)
 	client := filepath.Join(dir, "embedded", "client.yaml")
 	discretion(t, client)
 	searchArguments(t)

@@ -1,7 +1,8 @@
 // Command cluster stands in for a cluster of the reader's own, so that the settings for one can be tried and shown: a
 // real Apache Kafka broker whose clients must speak TLS and log in with SCRAM, and may do nothing that they were not
-// allowed; and an empty PostgreSQL database. Both listen on 127.0.0.1 alone, and end with the command, or with
-// the shell or `go run` that started it, their data with them. It needs Java and what `make kafka-jars` fetches.
+// allowed; and an empty PostgreSQL database. Both listen on 127.0.0.1 alone, and end with the command, their data
+// with them: build it, for a `go run` that is told to end does not tell what it runs. It needs Java and what `make
+// kafka-jars` fetches.
 //
 // The folder -dir gets what an administrator hands out: the authority's certificate, the password, the address of the
 // database, and, when all is up, tocsin.yaml with the settings that go with them.
@@ -37,9 +38,6 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go endWithParent(ctx, cancel)
 	dir := flag.String("dir", filepath.Join("data", "cluster"), "folder for what clients need")
 	grant := flag.Bool("allow", false, "grant the rights on standard input")
 	flag.Parse()
@@ -53,22 +51,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "cluster:", err)
 		os.Exit(1) //nolint:forbidigo,gocritic // this is main, and the signal handler goes with the process
 	}
-}
-
-// endWithParent calls end once the process that started this one is gone: a `go run` that is told to end does not tell
-// what it runs.
-func endWithParent(ctx context.Context, end func()) {
-	parent := os.Getppid()
-	look := time.NewTicker(time.Second)
-	defer look.Stop()
-	for os.Getppid() == parent {
-		select {
-		case <-ctx.Done():
-			return
-		case <-look.C:
-		}
-	}
-	end()
 }
 
 func administer(ctx context.Context, dir string) error {
